@@ -1,0 +1,67 @@
+"""Result: what became of one picture of one row in one run. Results files, report and events are made of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from imagegen.domain.money import Nano
+
+#: made: bought (or drawn) now · cached: the cache had it · kept: it was already in the folder ·
+#: refused: planning or the provider's policy said no · failed · unknown: possibly charged ·
+#: waiting: in a provider's queue or for a person · skipped: not reached (budget, interrupt, provider stop).
+State = Literal["made", "cached", "kept", "refused", "failed", "unknown", "waiting", "skipped"]
+
+#: States in which the picture lies in the output folder.
+PRESENT = frozenset({"made", "cached", "kept"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One picture's line. `file` is relative to the output folder. `cost` is what this run paid for it
+    (0 when cached or kept, None when not known); `estimate` what it was expected to cost;
+    `premium` what the comparison model would have cost. `reason` explains every state that is not PRESENT."""
+
+    id: str
+    sample: int = 0
+    state: State
+    prompt: str
+    file: str | None = None
+    use_case: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    stands_for: str | None = None
+    why: str | None = None
+    reason: str | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    seed: int | None = None
+    key: str | None = None
+    digest: str | None = None
+    cost: Nano | None = 0
+    estimate: Nano | None = None
+    premium: Nano | None = None
+    original: str | None = None
+    place: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A run's last line: counts by state and the money. `saved` is against `premium_model`."""
+
+    exit_code: int
+    rows: int
+    counts: dict[str, int]
+    estimated: Nano
+    spent: Nano
+    unknown_at_most: Nano = 0
+    premium: Nano | None = None
+    premium_model: str | None = None
+    seconds: float = 0.0
+    run: str = ""
+    manifest: str = ""
+    output: str = ""
+    stopped_by: str | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,81 @@
+"""The one interface for hosted APIs, batch queues and the GPU: `Provider`. Nothing else lives here.
+
+Everything is a batch: an API's best batch is 1 and its best concurrency 8, the GPU's the other
+way round. Neither the plan nor the run asks which kind it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from imagegen.domain.outcome import Outcome
+from imagegen.domain.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large and how many at once. None: no limit known. Per-minute figures are sustained rates."""
+
+    max_batch: int = 1
+    concurrency: int = 5
+    images_per_minute: float | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    images_per_day: int | None = None
+
+
+class Slip(Protocol):
+    """One paid attempt's line in the ledger. One attempt is one call on the wire."""
+
+    @property
+    def id(self) -> str:
+        """Unique over all homes; fit to tag a job at a provider."""
+
+    @property
+    def remote_id(self) -> str | None:
+        """The provider's job id, once `accepted`: then `generate` polls and collects, it does not submit."""
+
+    @property
+    def poll_url(self) -> str | None:
+        """Where the provider said to poll, if it said."""
+
+    @property
+    def answer(self) -> bytes | None:
+        """A complete answer that an interrupted process left in the spool: `generate` reads it
+        and does not submit."""
+
+    def sending(self) -> None:
+        """Call right before the first byte leaves, after every limiter has let it pass. Returns when
+        the intent is on disk. Raises `imagegen.errors.StorageError` when it cannot be: then do not send."""
+
+    def accepted(self, remote_id: str, poll_url: str | None = None) -> None:
+        """Call as soon as the provider's job id is known. Returns only when that is on disk."""
+
+    def receive(self, chunks: Iterable[bytes], length: int | None = None) -> bytes:
+        """Spool an answer as it arrives and return it whole. `length` is the promised number of bytes.
+        An exception from `chunks` (a cut connection) passes through."""
+
+    def again(self, reason: str) -> Slip:
+        """Close this attempt as not charged, for `reason`, and open the next on the same reservation."""
+
+
+class Provider(Protocol):
+    """Turns a batch of Requests into Outcomes, one each, as they become ready."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the provider bears; the user's settings already applied."""
+
+    def refuses(self, request: Request) -> str | None:
+        """Asked while planning, before a cent is spent: a sentence when the provider would refuse."""
+
+    def shares(self, request: Request) -> Hashable:
+        """Requests with equal values may ride in one batch."""
+
+    def generate(
+        self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip
+    ) -> Iterator[Outcome]:
+        """Make the pictures. `inputs` maps the digests named in the requests to bytes.
+        Yields exactly one Outcome per request. Never raises for what a provider or a network does."""
