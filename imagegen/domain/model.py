@@ -14,7 +14,20 @@ from imagegen.domain.money import Nano
 
 #: What a model or an offer may be able to do.
 CAPABILITIES = frozenset(
-    {"text", "edit", "mask", "alpha", "seed", "negative", "lora", "steps", "guidance", "scheduler", "control", "refiner"}
+    {
+        "text",
+        "edit",
+        "mask",
+        "alpha",
+        "seed",
+        "negative",
+        "lora",
+        "steps",
+        "guidance",
+        "scheduler",
+        "control",
+        "refiner",
+    }
 )
 
 

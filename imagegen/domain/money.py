@@ -12,7 +12,7 @@ PER_USD = 10**9
 
 def nano(usd: str | int | Decimal) -> Nano:
     """Nanodollars in `usd`. Raises ValueError for a float, a non-number or a part of a nanodollar."""
-    if isinstance(usd, float) or isinstance(usd, bool):
+    if isinstance(usd, (float, bool)):
         raise ValueError(f"money must not be a float: {usd!r}")
     try:
         amount = Decimal(str(usd)) * PER_USD

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key
@@ -56,7 +56,8 @@ class Refused:
 class Failed:
     """No picture. `retryable`: known not to be charged and worth another try (after `retry_after`
     seconds if given). `stops_provider`: no other request will fare better (key, credit).
-    `evidence` is what the provider sent in place of a picture that was paid for."""
+    `evidence` is what the provider sent in place of a picture that was paid for.
+    `because` sorts retryable failures: a rate limit, an overloaded provider, no connection."""
 
     key: Key
     reason: str
@@ -65,6 +66,7 @@ class Failed:
     stops_provider: bool = False
     charge: Charge = FREE
     evidence: bytes | None = field(default=None, repr=False)
+    because: Literal["rate", "overload", "connection"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,6 @@ class Provider(Protocol):
     def shares(self, request: Request) -> Hashable:
         """Requests with equal values may ride in one batch."""
 
-    def generate(
-        self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip
-    ) -> Iterator[Outcome]:
+    def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
         """Make the pictures. `inputs` maps the digests named in the requests to bytes.
         Yields exactly one Outcome per request. Never raises for what a provider or a network does."""

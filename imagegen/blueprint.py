@@ -1,0 +1,292 @@
+"""Blueprint: everything about a row's picture but its prompt, decided once per kind of row.
+
+In a catalogue of a million rows few rows differ in more than their prompt; the choice of the
+model, the size, the finish and the price are made once and shared. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from imagegen import prices, routing, sizing
+from imagegen.catalog import Catalog
+from imagegen.domain.model import Estimate, Finish, Model, Offer
+from imagegen.domain.money import Nano
+from imagegen.domain.request import Key, Request, canonical, canonical_json, derived_seed, nfc
+from imagegen.domain.row import Place, Row, pixels
+from imagegen.errors import ManifestError, UsageError
+from imagegen.routing import Choice, NoChoice, Routes
+
+PLACEHOLDER = "placeholder"
+_MARK = "\x00"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a plan depends on besides its rows. `enabled` None: every provider, as an estimate without
+    keys assumes; `fallback`: where nothing enabled can make a row, plan it as if everything were
+    (estimates never fail for keys). `addresses`: providers reached elsewhere, part of the Key."""
+
+    catalog: Catalog
+    routes: Routes
+    today: date
+    enabled: frozenset[str] | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    served_elsewhere: frozenset[str] = frozenset()
+    allow_retired: bool = False
+    estimating: bool = False
+    optimize: str = "route"
+
+    @cached_property
+    def premium(self) -> tuple[Model, Offer, str | None]:
+        """The comparison model, the offer of it that is counted, and its quality."""
+        name, quality = self.routes.premium, None
+        if name is None:
+            name, quality = self.catalog.premium, self.catalog.premium_quality
+        model, provider = self.catalog.find(name)
+        offer = (model.offer(provider) if provider else None) or model.offers[0]
+        return model, offer, quality or offer.default_quality
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A decided kind of row. `refusal` is set instead of everything else when no model can make it."""
+
+    refusal: str = ""
+    choice: Choice | None = None
+    losers: tuple[Any, ...] = ()
+    base: Request | None = None
+    seeded: bool = False
+    finish: Finish = field(default_factory=Finish)
+    unit: Estimate = field(default_factory=lambda: Estimate(None, None, "unknown"))
+    premium: Nano | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """The model chosen, by its catalogue name ("" when refused)."""
+        return self.choice.model.name if self.choice else ""
+
+    @property
+    def provider(self) -> str:
+        """Who would be asked ("" when refused)."""
+        return self.base.provider if self.base else ""
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether nothing real would be asked."""
+        return self.provider == PLACEHOLDER
+
+    @property
+    def max_prompt(self) -> int | None:
+        """The longest prompt the offer takes, in characters."""
+        return None if self.choice is None or self.is_placeholder else self.choice.offer.max_prompt
+
+    def price(self, row: Row) -> Estimate:
+        """The price of one picture of `row`, its prompt included."""
+        if self.choice is None or self.is_placeholder or self.unit.expected is None or self.unit.most is None:
+            return self.unit
+        more, most = prices.prompt_cost(self.choice.offer.price, len(row.prompt.encode()))
+        return Estimate(self.unit.expected + more, self.unit.most + most, self.unit.basis) if most else self.unit
+
+    def request(self, row: Row, sample: int) -> Request | None:
+        """The Request for one picture of `row`; None when refused."""
+        if self.base is None:
+            return None
+        options = canonical_json({"id": row.id}) if self.is_placeholder else self.base.options
+        request = replace(self.base, prompt=nfc(row.prompt), sample=sample, options=options)
+        if not self.seeded:
+            return request
+        if row.seed is not None:
+            return replace(request, seed=(row.seed + sample) % 2**32)
+        return replace(request, seed=derived_seed(canonical(request)))
+
+    def key(self, row: Row, sample: int) -> Key | None:
+        """The Key of `request(row, sample)`, by a shorter way where there is one."""
+        if self.base is None:
+            return None
+        if self.is_placeholder or (self.seeded and row.seed is not None):
+            request = self.request(row, sample)
+            return hashlib.sha256(canonical_json(canonical(request)).encode()).hexdigest() if request else None
+        head, tail = self._frame(sample)
+        prompt = json.dumps(nfc(row.prompt), ensure_ascii=False)
+        text = f"{head}{prompt}{tail}"
+        if self.seeded:
+            seed = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) & 0x7FFFFFFF
+            head, middle, tail = self._seeded_frame(sample)
+            text = f"{head}{prompt}{middle}{seed}{tail}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def _frames(self) -> dict[Any, Any]:
+        return {}
+
+    def _frame(self, sample: int) -> tuple[str, str]:
+        found = self._frames.get(sample)
+        if found is None:
+            assert self.base is not None
+            text = canonical_json(canonical(replace(self.base, prompt=_MARK, sample=sample)))
+            found = self._frames[sample] = tuple(text.split(json.dumps(_MARK)))
+        head, tail = found
+        return head, tail
+
+    def _seeded_frame(self, sample: int) -> tuple[str, str, str]:
+        found = self._frames.get((sample, "seed"))
+        if found is None:
+            assert self.base is not None
+            values = canonical(replace(self.base, prompt=_MARK, sample=sample))
+            text = canonical_json({**values, "seed": "\x01"})
+            head, rest = text.split(json.dumps(_MARK))
+            found = self._frames[sample, "seed"] = (head, *rest.split(json.dumps("\x01")))
+        head, middle, tail = found
+        return head, middle, tail
+
+
+def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
+    """Decide the kind of `row`. Raises ManifestError at `place` for a model or use case that is not there."""
+    try:
+        chosen = _choose(row, context)
+    except UsageError as problem:
+        raise ManifestError(*place, problem.what, problem.todo) from problem
+    if isinstance(chosen, NoChoice):
+        return Blueprint(refusal=chosen.reason, losers=chosen.losers)
+    finish = _finish(row, chosen)
+    if row.provider == PLACEHOLDER:
+        base, unit = _stand_in(row, chosen), Estimate(0, 0, "exact")
+    else:
+        base, unit = _base(row, chosen, context), chosen.unit
+    return Blueprint(
+        choice=chosen,
+        losers=chosen.losers,
+        base=base,
+        seeded="seed" in chosen.offer.can and row.provider != PLACEHOLDER,
+        finish=finish,
+        unit=unit,
+        premium=_premium(row, context),
+        notes=chosen.notes,
+    )
+
+
+def _choose(row: Row, context: Context) -> Choice | NoChoice:
+    optimize: Any = context.optimize
+    chosen = routing.choose(
+        row,
+        context.routes,
+        context.catalog,
+        context.today,
+        enabled=context.enabled,
+        missing=context.missing,
+        served_elsewhere=context.served_elsewhere,
+        allow_retired=context.allow_retired,
+        assume_alive=context.estimating,
+        optimize=optimize,
+        input_count=_inputs(row),
+    )
+    if isinstance(chosen, NoChoice) and context.estimating and context.enabled is not None:
+        other = routing.choose(
+            row,
+            context.routes,
+            context.catalog,
+            context.today,
+            assume_alive=True,
+            optimize=optimize,
+            input_count=_inputs(row),
+        )
+        if isinstance(other, Choice):
+            note = f"{other.offer.provider} is not set up here ({context.missing.get(other.offer.provider, 'no key')})"
+            return replace(other, notes=(*other.notes, note))
+    return chosen
+
+
+def _inputs(row: Row) -> int:
+    """How many input pictures come with the row."""
+    return 0 if row.image is None else 1 if isinstance(row.image, str) else len(row.image)
+
+
+def _base(row: Row, chosen: Choice, context: Context) -> Request:
+    size, can = chosen.size_plan.size, chosen.offer.can
+    return Request(
+        provider=chosen.offer.provider,
+        model=chosen.model.name,
+        prompt="",
+        address=context.addresses.get(chosen.offer.provider),
+        negative_prompt=row.negative_prompt,
+        width=size.width,
+        height=size.height,
+        aspect_ratio=size.ratio,
+        resolution=size.resolution,
+        wire_format=_wire_format(row, chosen.offer),
+        quality=chosen.quality,
+        steps=row.steps if "steps" in can else None,
+        guidance=row.guidance if "guidance" in can else None,
+        scheduler=row.scheduler if "scheduler" in can else None,
+        strength=row.strength,
+        control=row.control,
+        refiner=str(row.refiner) if row.refiner else None,
+        safety=row.safety,
+        background=row.background if row.background in ("opaque", "transparent") else None,
+        options=canonical_json(_own_options(row, chosen.offer.provider))
+        if _own_options(row, chosen.offer.provider)
+        else None,
+        images=() if row.image is None else (row.image,) if isinstance(row.image, str) else row.image,
+        mask=row.mask,
+    )
+
+
+def _stand_in(row: Row, chosen: Choice) -> Request:
+    size = chosen.size_plan.size
+    return Request(
+        provider=PLACEHOLDER,
+        model=PLACEHOLDER,
+        prompt="",
+        stands_for=chosen.model.name,
+        width=size.width,
+        height=size.height,
+        quality=chosen.quality,
+        wire_format="png",
+        seed=row.seed,
+    )
+
+
+def _own_options(row: Row, provider: str) -> dict[str, Any]:
+    return dict((row.options or {}).get(provider) or {})
+
+
+def _wire_format(row: Row, offer: Offer) -> str:
+    """Lossless where it is to be had: the original stays good for every later format."""
+    for wanted in ("png", "webp", row.format, "jpeg"):
+        if wanted in offer.formats:
+            return str(wanted)
+    return offer.formats[0] if offer.formats else "png"
+
+
+def _finish(row: Row, chosen: Choice) -> Finish:
+    size_plan = chosen.size_plan
+    wire: Any = _wire_format(row, chosen.offer) if row.provider != PLACEHOLDER else "png"
+    return Finish(
+        width=size_plan.width,
+        height=size_plan.height,
+        fit=row.fit,
+        format=row.format or wire,
+        quality=row.encode_quality,
+    )
+
+
+def _premium(row: Row, context: Context) -> Nano | None:
+    _, offer, quality = context.premium
+    wanted = pixels(row.size) if row.size else None
+
+    def cost(size: Any) -> int | None:
+        return prices.unit(offer.price, size, quality).expected
+
+    planned = sizing.plan_size(offer.sizes, wanted, "cover", cost)
+    size = offer.sizes.default if isinstance(planned, str) else planned.size
+    found = cost(size)
+    return found if found is not None else cost(offer.sizes.default)

@@ -1,0 +1,136 @@
+"""`imagegen run MANIFEST`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Manifest = Annotated[Path, typer.Argument(help="A YAML, CSV, TSV or JSONL file of prompts.", show_default=False)]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where the pictures go [out/<manifest name>].")]
+Routes = Annotated[str | None, typer.Option(help="Routing preset: current or guide.")]
+Model = Annotated[str | None, typer.Option(help="Make every row with this model.")]
+Provider = Annotated[str | None, typer.Option(help="Ask this provider for every row; placeholder costs nothing.")]
+Budget = Annotated[str | None, typer.Option(help="The most this run may spend, in USD.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Calls at once, per provider.")]
+Optimize = Annotated[str | None, typer.Option(help="route: first of the list; cost: the cheapest.")]
+Catalog = Annotated[list[Path] | None, typer.Option(help="A catalogue file of your own (models, prices, routes).")]
+
+
+@app.command(help="Make the pictures of a manifest; run it again after any accident.")
+def run(
+    manifest: Manifest,
+    output: Output = None,
+    routes: Routes = None,
+    model: Model = None,
+    provider: Provider = None,
+    budget: Budget = None,
+    workers: Workers = None,
+    optimize: Optimize = None,
+    catalog: Catalog = None,
+    redo: Annotated[list[str] | None, typer.Option(help="Make this row anew, whatever is there.")] = None,
+    reroute: Annotated[bool, typer.Option(help="Make rows anew that would go to another model now.")] = False,
+    skip_refused: Annotated[bool, typer.Option(help="Make the rest when planning refuses rows.")] = False,
+    allow_retired: Annotated[bool, typer.Option(help="Ask for models that were shut down all the same.")] = False,
+    max_failures: Annotated[int | None, typer.Option(min=1, help="Stop after so many failures.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask above $5 without a budget.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,
+) -> int:
+    """Parse, run, say."""
+    flags: dict[str, Any] = {
+        "routes": routes,
+        "budget": {"run": budget} if budget is not None else None,
+        "workers": workers,
+        "optimize": optimize,
+        "catalog": [str(path.absolute()) for path in catalog] if catalog else None,
+    }
+    said = {
+        "flags": flags,
+        "set_fields": {name: value for name, value in (("model", model), ("provider", provider)) if value},
+        "output": str((output or Path("out") / manifest.stem).absolute()),
+        "allow_retired": allow_retired,
+        "skip_refused": skip_refused,
+        "max_failures": max_failures,
+        "yes": yes,
+    }
+    return perform(manifest, said, output or Path("out") / manifest.stem, redo or [], reroute, False, as_json)
+
+
+def perform(
+    manifest: Path,
+    said: dict[str, Any],
+    output: Path,
+    redo: list[str],
+    reroute: bool,
+    retry_unknown: bool,
+    as_json: bool,
+) -> int:
+    """Run `manifest` with what was said on the command line; the exit code."""
+    from imagegen.cli.watch import Bar, Json, Watcher
+    from imagegen.clock import SystemClock
+    from imagegen.pool import Threads
+    from imagegen.session import Order, Parts, execute
+    from imagegen.settings import step_summary
+    from imagegen.wiring import open_project, open_store, providers
+
+    project = open_project(manifest, said["flags"], set_fields=said["set_fields"], allow_retired=said["allow_retired"])
+    stop, asked = threading.Event(), _listen()
+    clock = SystemClock(stop)
+    parts = Parts(
+        store=open_store(project.settings.home),
+        providers=providers(project.settings, project.catalog, clock),
+        hands=lambda name, size: Threads(size, name),
+        clock=clock,
+        signal=lambda: _heeded(asked, stop),
+    )
+    order = Order(
+        output=output,
+        yes=said["yes"],
+        skip_refused=said["skip_refused"],
+        reroute=reroute,
+        retry_unknown=retry_unknown,
+        redo=frozenset(redo),
+        max_failures=said["max_failures"],
+        step_summary=step_summary(),
+        flags=said,
+    )
+    watcher = Json(interval=10) if as_json else Bar() if sys.stderr.isatty() else Watcher()
+    try:
+        summary = execute(project, order, parts, watcher)
+    finally:
+        watcher.close()
+    watcher.summary(summary)
+    if watcher.bugs:
+        from imagegen.cli.bug import report_bug
+
+        report_bug(watcher.bugs[0])
+    return summary.exit_code
+
+
+def _listen() -> list[int]:
+    """Signals land in the list; the second one ends the process at once: what was sent is in the books."""
+    heard: list[int] = []
+
+    def hear(number: int, _frame: Any) -> None:
+        heard.append(number)
+        if len(heard) > 1:
+            os._exit(128 + number)
+
+    for each in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(each, hear)
+    return heard
+
+
+def _heeded(asked: list[int], stop: threading.Event) -> int | None:
+    if not asked:
+        return None
+    stop.set()
+    return signal.SIGINT if asked[0] == signal.SIGINT else signal.SIGTERM

@@ -1,0 +1,100 @@
+"""Closing a run: the files in the output folder, the summary, and the one exit code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from imagegen import report
+from imagegen.domain.money import plain
+from imagegen.domain.result import Result, Summary
+from imagegen.errors import Exit, StorageError, worst
+from imagegen.ledger import jobs, runs, unknowns
+from imagegen.results import as_result
+
+if TYPE_CHECKING:
+    from imagegen.run import Kit, Loop
+    from imagegen.session import Order
+    from imagegen.wiring import Project
+
+
+def close(project: Project, order: Order, kit: Kit, loop: Loop, seconds: float) -> Summary:
+    """Write the results and the books' last line for this run."""
+    if kit.ledger.failed:
+        raise kit.ledger.failed
+    collection = kit.desk.collection
+    with kit.ledger.reading() as reader:
+        counts = jobs.counts(reader, loop.run)
+        estimated, premium = jobs.sums(reader, loop.run)
+        open_pictures, at_most = unknowns.total(reader, collection)
+        spent = runs.charged(reader, loop.run)
+    codes = set(loop.stops)
+    if counts.get("failed") or counts.get("refused"):
+        codes.add(Exit.SOME_FAILED)
+    if counts.get("waiting"):
+        codes.add(Exit.WAITING)
+    if open_pictures:
+        codes.add(Exit.UNKNOWN)
+    summary = Summary(
+        exit_code=int(worst(codes)),
+        rows=sum(counts.values()),
+        counts=counts,
+        estimated=estimated,
+        spent=spent,
+        unknown_at_most=at_most,
+        premium=premium or None,
+        premium_model=project.context.premium[0].title,
+        seconds=seconds,
+        run=loop.run,
+        manifest=project.manifest.path.name,
+        output=str(order.output),
+        stopped_by=loop.why or None,
+    )
+    try:
+        _write_files(kit, loop.run, summary, order.step_summary)
+    except OSError as problem:
+        raise StorageError(f"the results cannot be written: {problem}", "free space, then run again") from problem
+    said = {**counts, "spent_usd": plain(spent), "estimated_usd": plain(estimated)}
+    kit.ledger.write(lambda c: runs.end(c, loop.run, summary.exit_code, said, kit.clock.now()))
+    while kit.ledger.write(lambda connection: runs.tidy(connection, loop.run, collection)):
+        pass
+    return summary
+
+
+def _write_files(kit: Kit, run: str, summary: Summary, step_summary: Path | None) -> None:
+    folder = kit.desk.folder.path
+
+    def results(*states: str) -> Iterator[Result]:
+        with kit.ledger.reading() as reader:
+            for line in jobs.lines(reader, run, states):
+                yield as_result(line, line["about"])
+
+    def lines(out: TextIO) -> None:
+        for result in results():
+            out.write(report.jsonl_line(result) + "\n")
+
+    when = datetime.fromtimestamp(kit.clock.now(), UTC)
+    _whole(folder / "results.jsonl", lines)
+    _whole(folder / "results.csv", lambda out: report.write_csv(results(), out))
+    _whole(folder / "report.html", lambda out: report.write_html(results, summary, out, when=when))
+    if summary.counts.get("refused"):
+        _whole(folder / "refused.csv", lambda out: report.write_refused(results, out))
+    else:
+        (folder / "refused.csv").unlink(missing_ok=True)
+    if step_summary:
+        with open(step_summary, "a", encoding="utf-8") as out:
+            out.write(report.markdown_summary(summary, results("refused", "failed", "unknown")))
+
+
+def _whole(path: Path, write: Callable[[TextIO], Any]) -> None:
+    """Write a file whole or not at all."""
+    passing = path.with_name(f".{path.name}.part")
+    with ExitStack() as stack:
+        stack.callback(passing.unlink, missing_ok=True)
+        with open(passing, "w", encoding="utf-8", newline="") as out:
+            write(out)
+        os.replace(passing, path)

@@ -1,0 +1,126 @@
+"""Lane: one provider's list of ready jobs, handed out to its hands in order of priority."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from threading import Condition, Semaphore
+
+from imagegen.domain.request import Request
+from imagegen.ledger import jobs
+from imagegen.ledger.jobs import Job
+from imagegen.providers import Provider
+
+#: Lines read from the list at once.
+READ = 128
+#: Hands beyond the provider's concurrency: while they put pictures away, the others keep asking.
+SPARE = 0.25
+
+
+class Lane:
+    """The jobs of `run` for one provider. `provider` None: the cache is all that is needed.
+    Thread-safe through `change`, which the lanes of a run share; `taken` are the keys in flight in
+    any of them, so that twins wait for each other. `gate` lets as many calls out at once as the
+    provider bears."""
+
+    def __init__(
+        self,
+        name: str,
+        provider: Provider | None,
+        reader: sqlite3.Connection,
+        run: str,
+        change: Condition,
+        taken: set[str],
+    ) -> None:
+        self.name, self.provider = name, provider
+        self._reader, self._run, self._change, self._taken = reader, run, change, taken
+        concurrency = provider.limits.concurrency if provider else 4
+        self.hands = concurrency + (max(1, int(concurrency * SPARE)) if concurrency > 1 else 0)
+        self.gate = Semaphore(concurrency)
+        self.stopped = ""
+        self._after = (0, -1)
+        self._read: list[Job] = []
+        self._busy = 0
+        self._parked = False
+
+    def take(self) -> list[Job] | None:
+        """The next batch, waiting for it if it depends on what is in flight; None when there is no more."""
+        with self._change:
+            while not self.stopped:
+                batch = self._next()
+                if batch:
+                    self._busy += 1
+                    return batch
+                if not self._parked:
+                    return None
+                # What was left for later depends on a purchase in flight, perhaps another process's.
+                self._change.wait(0.05 if self._busy else 0.2)
+                self._from_the_start()
+        return None
+
+    def _next(self) -> list[Job]:
+        while True:
+            if not self._read:
+                self._read = jobs.ready(self._reader, self._run, self.name, self._after, READ)
+                if not self._read:
+                    return []
+                self._after = (self._read[-1].priority, self._read[-1].seq)
+            batch = self._batch()
+            if batch:
+                return batch
+
+    def _batch(self) -> list[Job]:
+        """Neighbours that may ride in one call; a job whose twin is in flight is left for later."""
+        most = self.provider.limits.max_batch if self.provider else 1
+        batch: list[Job] = []
+        shared = None
+        while self._read and len(batch) < most:
+            job = self._read[0]
+            if job.key in self._taken:
+                self._parked = True
+                self._read.pop(0)
+                continue
+            if most > 1 and self.provider:
+                ride = self.provider.shares(request_of(job.request))
+                if batch and ride != shared:
+                    break
+                shared = ride
+            self._taken.add(job.key)
+            batch.append(self._read.pop(0))
+        return batch
+
+    def _from_the_start(self) -> None:
+        if not self._read:
+            self._parked, self._after = False, (0, -1)
+
+    def ended(self, batch: Sequence[Job], *, later: bool = False) -> None:
+        """A batch is over, its books closed; `later`: it stays on the list and is tried again."""
+        with self._change:
+            self._busy -= 1
+            self._taken.difference_update(job.key for job in batch)
+            self._parked = self._parked or later
+            self._change.notify_all()
+
+    def stop(self, why: str) -> None:
+        """Hand out nothing more."""
+        with self._change:
+            self.stopped = self.stopped or why
+            self._change.notify_all()
+
+
+def request_of(text: str) -> Request:
+    """The Request whose canonical JSON is `text`."""
+    values = json.loads(text)
+    values.pop("v")
+    for name in ("images", "loras"):
+        if name in values:
+            values[name] = tuple(tuple(each) if isinstance(each, list) else each for each in values[name])
+    return Request(**values)
+
+
+def room_for(request: Request) -> int:
+    """Bytes to set aside for an answer: a picture that hardly compresses, in base64, and some JSON."""
+    if request.provider == "placeholder":
+        return 0
+    return 16_384 + 3 * (request.width or 1024) * (request.height or 1024)

@@ -1,0 +1,178 @@
+"""Jobs: one run's work list, staged whole before the first cent is spent.
+
+Plain functions of a connection; the caller decides in which transaction they run.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imagegen.domain.money import Nano
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A planned picture on its way into the work list. `state` is `todo` or already final.
+    `request`, `finish` and `about` are JSON text; `file` is the output's path without its extension."""
+
+    seq: int
+    row: str
+    sample: int
+    state: str
+    priority: int
+    file: str
+    fold: str
+    about: str
+    provider: str | None = None
+    model: str | None = None
+    key: str | None = None
+    fingerprint: str | None = None
+    estimate: Nano | None = None
+    most: Nano | None = None
+    premium: Nano | None = None
+    request: str | None = None
+    finish: str | None = None
+    digest: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A picture to make: a line of the work list that is ready."""
+
+    id: int
+    seq: int
+    row: str
+    sample: int
+    priority: int
+    provider: str
+    model: str
+    key: str
+    fingerprint: str
+    estimate: Nano
+    most: Nano
+    request: str
+    finish: str
+    file: str
+    about: str
+
+
+_STAGE = (
+    "INSERT INTO jobs (run, seq, row, sample, state, priority, provider, model, key, fingerprint, estimate, most,"
+    " premium, cost, request, finish, file, fold, digest, about, reason)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+_READY = (
+    "SELECT id, seq, row, sample, priority, provider, model, key, fingerprint, estimate, most, request, finish,"
+    " file, about FROM jobs WHERE run = ? AND state = 'todo' AND provider = ?"
+    " AND (priority, seq) > (?, ?) ORDER BY priority, seq LIMIT ?"
+)
+
+
+def stage(connection: sqlite3.Connection, run: str, lines: Sequence[Staged]) -> None:
+    """Add lines to a run's work list. Raises sqlite3.IntegrityError when two would share a file."""
+    connection.executemany(
+        _STAGE,
+        [
+            (
+                run, line.seq, line.row, line.sample, line.state, line.priority, line.provider, line.model,
+                line.key, line.fingerprint, line.estimate, line.most, line.premium, line.request, line.finish,
+                line.file, line.fold, line.digest, line.about, line.reason,
+            )
+            for line in lines
+        ],
+    )  # fmt: skip
+
+
+def same_file(connection: sqlite3.Connection, run: str, folds: Sequence[str]) -> tuple[str, str] | None:
+    """The (fold, about) of a staged line that already has one of `folds`."""
+    marks = ",".join("?" * len(folds))
+    found = connection.execute(
+        f"SELECT fold, about FROM jobs WHERE run = ? AND fold IN ({marks}) LIMIT 1",  # noqa: S608
+        (run, *folds),
+    ).fetchone()
+    return (found[0], found[1]) if found else None
+
+
+def discard(connection: sqlite3.Connection, run: str, most: int = 5000) -> int:
+    """Delete up to `most` lines of a run's work list; how many went."""
+    return connection.execute(
+        "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE run = ? LIMIT ?)", (run, most)
+    ).rowcount
+
+
+def ready(connection: sqlite3.Connection, run: str, provider: str, after: tuple[int, int], most: int) -> list[Job]:
+    """The next jobs of `provider` by priority, then manifest order, beyond `after` (priority, seq)."""
+    return [Job(*found) for found in connection.execute(_READY, (run, provider, *after, most))]
+
+
+def providers(connection: sqlite3.Connection, run: str) -> list[str]:
+    """Which providers still have something to do in `run`."""
+    return [
+        found[0]
+        for found in connection.execute("SELECT DISTINCT provider FROM jobs WHERE run = ? AND state = 'todo'", (run,))
+    ]
+
+
+def end(
+    connection: sqlite3.Connection,
+    job: int,
+    state: str,
+    *,
+    cost: Nano | None = 0,
+    digest: str | None = None,
+    reason: str | None = None,
+    file: str | None = None,
+    about: str | None = None,
+) -> None:
+    """Write what became of a job. `file` is the finished file with its extension."""
+    connection.execute(
+        "UPDATE jobs SET state = ?, cost = ?, digest = COALESCE(?, digest), reason = ?, file = COALESCE(?, file),"
+        " about = COALESCE(?, about) WHERE id = ?",
+        (state, cost, digest, reason, file, about, job),
+    )
+
+
+def skip_rest(connection: sqlite3.Connection, run: str, reason: str, provider: str | None = None) -> int:
+    """Mark everything still to do (of one provider) as skipped; how many."""
+    where, more = ("AND provider = ?", (provider,)) if provider else ("", ())
+    return connection.execute(
+        f"UPDATE jobs SET state = 'skipped', reason = ? WHERE run = ? AND state = 'todo' {where}",  # noqa: S608
+        (reason, run, *more),
+    ).rowcount
+
+
+def lines(connection: sqlite3.Connection, run: str, states: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
+    """A run's work list in manifest order as mappings of column to value, `about` parsed."""
+    chosen = tuple(states)
+    marks = f"AND state IN ({','.join('?' * len(chosen))})" if chosen else ""
+    cursor = connection.execute(
+        "SELECT id, seq, row, sample, state, provider, model, key, estimate, premium, cost, finish, file, digest,"
+        f" about, reason FROM jobs WHERE run = ? {marks} ORDER BY seq",
+        (run, *chosen),
+    )
+    names = [column[0] for column in cursor.description]
+    for found in cursor:
+        line = dict(zip(names, found, strict=True))
+        line["about"] = json.loads(line["about"])
+        yield line
+
+
+def counts(connection: sqlite3.Connection, run: str) -> dict[str, int]:
+    """How many pictures of `run` are in each state."""
+    return dict(connection.execute("SELECT state, COUNT(*) FROM jobs WHERE run = ? GROUP BY state", (run,)))
+
+
+def sums(connection: sqlite3.Connection, run: str) -> tuple[Nano, Nano]:
+    """What the pictures of `run` were expected to cost, and what they would cost on the comparison model."""
+    found = connection.execute(
+        "SELECT COALESCE(SUM(CASE WHEN state IN ('kept', 'cached') THEN 0 ELSE estimate END), 0),"
+        " COALESCE(SUM(premium), 0) FROM jobs WHERE run = ?",
+        (run,),
+    ).fetchone()
+    return (found[0], found[1])

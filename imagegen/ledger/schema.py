@@ -1,0 +1,139 @@
+"""The ledger's tables, and how its one SQLite file is opened, checked and migrated.
+
+WAL with synchronous=FULL: a commit that returned survives a power cut. Money is whole
+nanodollars in integer columns. Knows nothing of runs in progress.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+from imagegen.errors import StorageError
+
+#: Raised when tables change; `MIGRATIONS[n]` leads from version n to n + 1.
+VERSION = 1
+MIGRATIONS: dict[int, str] = {}
+
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE collections (id TEXT PRIMARY KEY, folder TEXT NOT NULL, created REAL NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, collection TEXT NOT NULL, manifest TEXT NOT NULL, flags TEXT NOT NULL,
+  state TEXT NOT NULL, started REAL NOT NULL, ended REAL, exit_code INTEGER,
+  pid INTEGER NOT NULL, host TEXT NOT NULL, summary TEXT) WITHOUT ROWID;
+
+-- One run's work list. Only the newest run of a collection keeps its jobs; `attempts` keep the money.
+CREATE TABLE jobs (
+  id INTEGER PRIMARY KEY, run TEXT NOT NULL, seq INTEGER NOT NULL, row TEXT NOT NULL, sample INTEGER NOT NULL,
+  state TEXT NOT NULL, priority INTEGER NOT NULL, provider TEXT, model TEXT, key TEXT, fingerprint TEXT,
+  estimate INTEGER, most INTEGER, premium INTEGER, cost INTEGER, request TEXT, finish TEXT,
+  file TEXT NOT NULL, fold TEXT NOT NULL, digest TEXT, about TEXT NOT NULL, reason TEXT);
+CREATE UNIQUE INDEX jobs_file ON jobs (run, fold);
+CREATE INDEX jobs_ready ON jobs (run, state, provider, priority, seq);
+
+-- What an output folder holds: the picture that satisfies a row while the row is unchanged.
+CREATE TABLE holdings (
+  collection TEXT NOT NULL, row TEXT NOT NULL, sample INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+  key TEXT NOT NULL, digest TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, address TEXT,
+  finish TEXT NOT NULL, file TEXT NOT NULL, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  about TEXT NOT NULL, PRIMARY KEY (collection, row, sample)) WITHOUT ROWID;
+
+CREATE TABLE attempts (
+  id TEXT PRIMARY KEY, run TEXT NOT NULL, collection TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+  state TEXT NOT NULL, number INTEGER NOT NULL, images INTEGER NOT NULL, reserved INTEGER NOT NULL,
+  estimate INTEGER NOT NULL, charged INTEGER, basis TEXT, minute INTEGER NOT NULL, day TEXT NOT NULL,
+  opened REAL NOT NULL, sent REAL, closed REAL, remote_id TEXT, poll_url TEXT, reason TEXT) WITHOUT ROWID;
+CREATE INDEX attempts_open ON attempts (state, run) WHERE state NOT IN ('done', 'free');
+
+CREATE TABLE items (
+  attempt TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL, sample INTEGER NOT NULL,
+  request TEXT NOT NULL, PRIMARY KEY (attempt, key)) WITHOUT ROWID;
+
+-- A key that an open or unknown attempt is about: nobody else may buy it.
+CREATE TABLE claims (key TEXT PRIMARY KEY, attempt TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX claims_attempt ON claims (attempt);
+
+-- Every picture ever paid for, by key: asked before anything is bought. `flaw` says why one is no use
+-- (digest '' when it was not even a picture).
+CREATE TABLE artifacts (
+  key TEXT PRIMARY KEY, digest TEXT NOT NULL, model TEXT NOT NULL, cost INTEGER, made REAL NOT NULL,
+  flaw TEXT) WITHOUT ROWID;
+
+-- Running totals. `spent` counts unknown attempts in full until they are settled.
+CREATE TABLE buckets (
+  scope TEXT PRIMARY KEY, reserved INTEGER NOT NULL DEFAULT 0, spent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+"""
+
+
+def connect(path: Path, *, create: bool = True) -> sqlite3.Connection:
+    """Open the ledger at `path`, creating or migrating it. Raises StorageError, one line, when it
+    cannot be used: damaged, newer than this version, not writable."""
+    try:
+        return _opened(path, create=create)
+    except sqlite3.DatabaseError as problem:
+        raise StorageError(
+            f"the ledger {path} cannot be used: {problem}",
+            "move it away and restore a copy of it, or free space and rights; nothing was spent",
+        ) from problem
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A second connection for reading beside the writer."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=60)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _opened(path: Path, *, create: bool) -> sqlite3.Connection:
+    if not path.exists():
+        if not create:
+            raise StorageError(f"there is no ledger at {path}", "run a manifest first")
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=60)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    connection.execute("PRAGMA foreign_keys=OFF")
+    with contextlib.suppress(OSError):
+        path.chmod(0o600)
+    _prepare(connection, path)
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create or migrate the tables; two processes may come here at once."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        _execute_all(connection, TABLES)
+    elif version > VERSION:
+        connection.execute("ROLLBACK")
+        raise StorageError(
+            f"the ledger {path} was written by a newer imagegen (version {version}, this one knows {VERSION})",
+            "update imagegen; nothing was spent",
+        )
+    elif version < VERSION:
+        connection.execute("ROLLBACK")
+        shutil.copy2(path, path.with_name(f"{path.name}.v{version}-{int(time.time())}.bak"))
+        connection.execute("BEGIN IMMEDIATE")
+        for step in range(version, VERSION):
+            _execute_all(connection, MIGRATIONS[step])
+    connection.execute(f"PRAGMA user_version={VERSION}")
+    connection.execute("COMMIT")
+
+
+def _execute_all(connection: sqlite3.Connection, script: str) -> None:
+    # Not executescript: that would commit the transaction we are in.
+    bare = "\n".join(line for line in script.splitlines() if not line.startswith("--"))
+    for statement in bare.split(";"):
+        if statement.strip():
+            connection.execute(statement)

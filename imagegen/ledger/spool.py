@@ -1,0 +1,102 @@
+"""The spool: where a paid answer lands as it arrives, in room set aside before the call.
+
+A slot is a file `<attempt>.part`: 16 bytes of head, then the answer. The head is written
+last, so a head with a length in it proves that the answer is whole, whatever was killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from imagegen.errors import StorageError
+
+_HEAD = struct.Struct(">8sQ")
+_MAGIC = b"IGSPOOL1"
+
+
+class Slot:
+    """Room for one answer on disk. Raises StorageError when there is none: then do not call."""
+
+    def __init__(self, folder: Path, attempt: str, room: int) -> None:
+        self.path = folder / f"{attempt}.part"
+        self.trouble: OSError | None = None
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(self._file, 0, _HEAD.size + room)
+        except OSError as problem:
+            self.drop()
+            raise StorageError(
+                f"no room for an answer in {folder}: {problem.strerror}", "free space there, then run again"
+            ) from problem
+
+    def receive(self, chunks: Iterable[bytes], length: int | None) -> bytes:
+        """Write `chunks` as they come and return them joined. Raises ConnectionError when fewer bytes
+        came than promised. A full disk loses nothing: the bytes are returned all the same and
+        `trouble` says what happened."""
+        parts: list[bytes] = []
+        at = _HEAD.size
+        for chunk in chunks:
+            parts.append(chunk)
+            at = self._write(chunk, at)
+        total = sum(map(len, parts))
+        if length is not None and total < length:
+            raise ConnectionError(f"{total} of {length} bytes arrived")
+        self._write(_HEAD.pack(_MAGIC, total), 0)
+        return b"".join(parts)
+
+    def _write(self, data: bytes, at: int) -> int:
+        if self.trouble is None:
+            try:
+                rest = memoryview(data)
+                while rest:
+                    written = os.pwrite(self._file, rest, at)
+                    rest, at = rest[written:], at + written
+            except OSError as problem:
+                self.trouble = problem
+        return at
+
+    def renamed(self, attempt: str) -> None:
+        """The slot now belongs to `attempt`."""
+        target = self.path.with_name(f"{attempt}.part")
+        os.replace(self.path, target)
+        self.path = target
+
+    def close(self) -> None:
+        """Let go of the file; it stays."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def drop(self) -> None:
+        """Let go of the file and delete it."""
+        if getattr(self, "_file", -1) >= 0:
+            self.close()
+        self.path.unlink(missing_ok=True)
+
+
+def whole_answer(folder: Path, attempt: str) -> bytes | None:
+    """The complete answer that `attempt` left, if it is complete."""
+    try:
+        with open(folder / f"{attempt}.part", "rb") as file:
+            head = file.read(_HEAD.size)
+            if len(head) < _HEAD.size:
+                return None
+            magic, length = _HEAD.unpack(head)
+            data = file.read(length)
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        if problem.errno == errno.ENOENT:
+            return None
+        raise StorageError(f"the spool {folder} cannot be read: {problem.strerror}", "mend the disk") from problem
+    return data if magic == _MAGIC and len(data) == length else None
+
+
+def drop(folder: Path, attempt: str) -> None:
+    """Delete what `attempt` left in the spool."""
+    (folder / f"{attempt}.part").unlink(missing_ok=True)

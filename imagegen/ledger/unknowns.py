@@ -1,0 +1,77 @@
+"""Unknown attempts: possibly charged, never silently bought again. Listing and settling them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from imagegen.domain.money import Nano
+from imagegen.ledger.budgets import move
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownAttempt:
+    """An attempt that nobody can say the fate of. `most` is what it may have cost at most."""
+
+    attempt: str
+    collection: str
+    folder: str
+    provider: str
+    model: str
+    sent: float | None
+    most: Nano
+    reason: str | None
+    rows: tuple[str, ...]
+
+
+def unknowns(connection: sqlite3.Connection, collection: str | None = None) -> Iterator[UnknownAttempt]:
+    """Every unsettled unknown (of one collection), oldest first."""
+    where, more = ("AND a.collection = ?", (collection,)) if collection else ("", ())
+    found = connection.execute(
+        "SELECT a.id, a.collection, COALESCE(c.folder, ''), a.provider, a.model, a.sent, a.reserved, a.reason"
+        " FROM attempts a LEFT JOIN collections c ON c.id = a.collection"
+        f" WHERE a.state = 'unknown' {where} ORDER BY a.opened",
+        more,
+    ).fetchall()
+    for line in found:
+        rows = connection.execute("SELECT row FROM items WHERE attempt = ? ORDER BY row, sample", (line[0],))
+        yield UnknownAttempt(*(*line, tuple(row[0] for row in rows)))
+
+
+def total(connection: sqlite3.Connection, collection: str) -> tuple[int, Nano]:
+    """How many pictures of `collection` are unknown, and what they may have cost at most."""
+    found = connection.execute(
+        "SELECT COALESCE(SUM(images), 0), COALESCE(SUM(reserved), 0) FROM attempts"
+        " WHERE state = 'unknown' AND collection = ?",
+        (collection,),
+    ).fetchone()
+    return (found[0], found[1])
+
+
+def settle(connection: sqlite3.Connection, attempt: str, charged: Nano | None, clock: float) -> Nano:
+    """Close an unknown attempt as charged (`charged` nanodollars; None: its whole reservation) or, with 0,
+    as not charged. Its keys may be bought again. Returns what was booked.
+    Raises LookupError when it is not an unknown attempt."""
+    found = connection.execute(
+        "SELECT run, minute, day, reserved FROM attempts WHERE id = ? AND state = 'unknown'", (attempt,)
+    ).fetchone()
+    if not found:
+        raise LookupError(attempt)
+    run, minute, day, reserved = found
+    amount = reserved if charged is None else charged
+    move(connection, run, minute, day, 0, amount - reserved)
+    connection.execute(
+        "UPDATE attempts SET state = ?, charged = ?, basis = 'settled', closed = ? WHERE id = ?",
+        ("done" if amount else "free", amount, clock, attempt),
+    )
+    connection.execute("DELETE FROM claims WHERE attempt = ?", (attempt,))
+    return amount
+
+
+def release_claims(connection: sqlite3.Connection, collection: str) -> int:
+    """Let the unknown pictures of `collection` be bought again; their money stays counted. How many."""
+    return connection.execute(
+        "DELETE FROM claims WHERE attempt IN (SELECT id FROM attempts WHERE state = 'unknown' AND collection = ?)",
+        (collection,),
+    ).rowcount

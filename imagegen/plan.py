@@ -1,0 +1,173 @@
+"""Plan: rows in, what would be done out. Pure: no files, clock, network or environment.
+
+What is stored, alive, enabled and refused comes in through `Context` and `look`. What a plan
+shows is what a run executes: there is no second estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+from imagegen.blueprint import Blueprint, Context, blueprint_of
+from imagegen.domain.model import Estimate
+from imagegen.domain.money import Nano
+from imagegen.domain.request import Key, Request
+from imagegen.domain.row import NOT_THE_PICTURE, Place, Placed, Row
+
+__all__ = ["Context", "Draft", "Planned", "Seen", "fingerprint", "plan"]
+
+#: Rows looked up at once.
+CHUNK = 500
+
+#: buy: to be made · cached: the cache has it · kept: the folder has it · refused: planning says no ·
+#: unknown: an earlier attempt may have paid for it · flawed: paid for before, and no use.
+PlannedState = Literal["buy", "cached", "kept", "refused", "unknown", "flawed"]
+
+
+class Draft(NamedTuple):
+    """One picture of one row before it is known whether it is there already."""
+
+    row: Row
+    place: Place
+    name: str | None
+    sample: int
+    blueprint: Blueprint
+
+    @property
+    def key(self) -> Key | None:
+        """The Key, None for a refused row."""
+        return self.blueprint.key(self.row, self.sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a picture already. `evidence` is the store's or the ledger's own record."""
+
+    state: Literal["cached", "kept", "unknown", "flawed"]
+    reason: str = ""
+    evidence: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One picture of one row and what would be done for it. `cost` is what it is expected to take
+    (0 when it is there), `most` what would be reserved; None: unknown or refused."""
+
+    draft: Draft
+    state: PlannedState
+    reason: str = ""
+    cost: Nano | None = 0
+    most: Nano | None = 0
+    seen: Seen | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def row(self) -> Row:
+        """The row it is for."""
+        return self.draft.row
+
+    @property
+    def request(self) -> Request | None:
+        """What would be asked of the model; None for a refused row."""
+        return self.draft.blueprint.request(self.draft.row, self.draft.sample)
+
+
+Look = Callable[[Sequence[Draft]], Sequence[Seen | None]]
+Refuses = Callable[[Request], str | None]
+
+
+def plan(
+    rows: Iterable[Placed],
+    context: Context,
+    *,
+    look: Look | None = None,
+    refuses: Refuses | None = None,
+    redo: frozenset[str] = frozenset(),
+) -> Iterator[Planned]:
+    """What would be done for every picture of `rows`, in their order, streamed.
+
+    `look` says of a chunk of drafts what is there already, `refuses` asks the provider.
+    Rows whose id is in `redo` are made anew whatever is there. Raises UsageError for a row that
+    names a model or use case that does not exist.
+    """
+    memo: dict[Any, Blueprint] = {}
+    drafts = _drafts(rows, context, memo)
+    while chunk := list(islice(drafts, CHUNK)):
+        seen: Sequence[Seen | None] = look(chunk) if look else (None,) * len(chunk)
+        for draft, known in zip(chunk, seen, strict=True):
+            yield _planned(draft, None if draft.row.id in redo else known, refuses)
+
+
+def _drafts(rows: Iterable[Placed], context: Context, memo: dict[Any, Blueprint]) -> Iterator[Draft]:
+    for row, place, name in rows:
+        shape = _shape(row)
+        found = memo.get(shape)
+        if found is None:
+            if len(memo) > 20_000:  # rows that are all different must not fill the memory
+                memo.clear()
+            found = memo[shape] = blueprint_of(row, place, context)
+        for sample in range(row.n):
+            yield Draft(row, place, name, sample, found)
+
+
+#: Fields that no blueprint depends on.
+_ROW_ONLY = frozenset({"id", "prompt", "tags", "callback_url", "priority", "deadline"})
+
+
+def _shape(row: Row) -> Any:
+    """What a blueprint depends on: every field that was set but those of the row alone."""
+    return tuple(
+        [(name, _hashable(getattr(row, name))) for name in sorted(row.model_fields_set) if name not in _ROW_ONLY]
+    )
+
+
+def _hashable(value: Any) -> Any:
+    return repr(value) if isinstance(value, (dict, list)) else value
+
+
+def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planned:
+    blueprint = draft.blueprint
+    if seen is not None and seen.state == "kept":
+        return Planned(draft, "kept", _moved(draft, seen), seen=seen, notes=blueprint.notes)
+    if blueprint.refusal:
+        return Planned(draft, "refused", blueprint.refusal, None, None)
+    if seen is not None:
+        return Planned(draft, seen.state, seen.reason, seen=seen, notes=blueprint.notes)
+    price = blueprint.price(draft.row)
+    refusal = _refusal(draft, price, refuses)
+    if refusal:
+        return Planned(draft, "refused", refusal, None, None)
+    return Planned(draft, "buy", "", price.expected, price.most, notes=blueprint.notes)
+
+
+def _refusal(draft: Draft, price: Estimate, refuses: Refuses | None) -> str:
+    row, blueprint = draft.row, draft.blueprint
+    longest = blueprint.max_prompt
+    if longest is not None and len(row.prompt) > longest:
+        return f"the prompt has {len(row.prompt):,} characters and {blueprint.model} takes {longest:,}; shorten it"
+    if refuses is None:
+        return ""
+    if price.most is None:
+        return f"nobody knows the price of {blueprint.model} here; state one in a catalogue file, or name another model"
+    request = blueprint.request(row, draft.sample)
+    return (refuses(request) or "") if request else ""
+
+
+def _moved(draft: Draft, seen: Seen) -> str:
+    """A sentence when a kept picture's row would go to another model today."""
+    now, then = draft.blueprint.model, getattr(seen.evidence, "model", None)
+    if draft.blueprint.refusal or now == then or not now:
+        return ""
+    return f"kept; would now go to {now} (--reroute makes it anew)"
+
+
+def fingerprint(row: Row) -> str:
+    """Hash of what a row says about its picture, without the model that routes choose."""
+    from imagegen.domain.request import digest, nfc
+
+    said = row.model_dump(mode="json", exclude_defaults=True, exclude=set(NOT_THE_PICTURE))
+    said["prompt"] = nfc(row.prompt)
+    return digest(said)

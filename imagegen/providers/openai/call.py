@@ -1,0 +1,130 @@
+"""One call through the SDK: opened late, sent once, its answer spooled as it comes. Knows no models and no prices."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from imagegen.errors import SettingsError
+from imagegen.providers import Slip
+from imagegen.providers.openai.errors import Cut, broken_errors
+
+if TYPE_CHECKING:
+    from openai import OpenAI as Client
+
+OFFICIAL = "https://api.openai.com/v1"
+#: Most bytes of one answer after decompression: ten pictures of the largest size fit, even uncompressed.
+MOST_BYTES = 1 << 29
+#: What a server of one's own gets that asks for no key.
+_NO_KEY = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `connect` until connected, `first_byte` until the answer begins (slow models take minutes),
+    `progress` between two pieces of it, `total` for all of it."""
+
+    connect: float = 10.0
+    first_byte: float = 600.0
+    progress: float = 30.0
+    total: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A complete answer and the provider's name for it."""
+
+    data: bytes
+    request_id: str | None
+
+
+class Line:
+    """The way to one server: address, key, and one SDK client for all threads, opened with the first call."""
+
+    def __init__(self, name: str, api_key: str, base_url: str | None, timeouts: Timeouts) -> None:
+        self.name, self.base_url, self.timeouts = name, base_url or OFFICIAL, timeouts
+        self.host = urlsplit(self.base_url).hostname or ""
+        if urlsplit(self.base_url).scheme not in ("http", "https") or not self.host:
+            raise SettingsError(f"{self.base_url!r} is no address for {name}", "it starts with https://")
+        if not api_key and base_url is None:
+            raise SettingsError(f"{name} needs an API key", "set OPENAI_API_KEY")
+        if not all("!" <= sign <= "~" for sign in api_key):
+            raise SettingsError(f"the API key of {name} holds a space or a sign no key has", "copy it anew")
+        self._key = api_key
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+
+    def send(self, body: dict[str, Any], extra: Mapping[str, str], slip: Slip) -> Call:
+        """Send `body`, with fields in `extra` that the SDK need not know, once, and return the whole answer.
+
+        Raises what `errors.wire_errors` names when nothing or an error came, `errors.Cut` when the answer broke
+        off, and StorageError when the intent cannot be written down (then nothing was sent)."""
+        generate: Any = self._open().images.with_streaming_response.generate
+        slip.sending()
+        with generate(**body, extra_body=dict(extra) or None) as response:
+            length = response.headers.get("content-length")
+            plain = "content-encoding" not in response.headers
+            data = slip.receive(self._pieces(response), int(length) if length and plain else None)
+            return Call(data, response.headers.get("x-request-id"))
+
+    def hide(self, text: str) -> str:
+        """`text` without the key, nor what looks like part of one."""
+        if self._key:
+            text = text.replace(self._key, "***").replace(quote(self._key, safe=""), "***")
+        return re.sub(r"\bsk-[\w*.-]{3,}", "sk-***", text)
+
+    def close(self) -> None:
+        """Close the client, if it is open."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _open(self) -> Client:
+        client = self._client
+        if client is not None:
+            return client
+        with self._lock:
+            if self._client is None:
+                self._client = self._new()
+            return self._client
+
+    def _new(self) -> Client:
+        import httpx2
+        import openai
+
+        wait = self.timeouts
+        timeout = httpx2.Timeout(wait.first_byte, connect=wait.connect, write=wait.progress, pool=wait.total)
+        # Redirects are not followed: the second request would be another charge, at an address nobody chose.
+        http = httpx2.Client(
+            timeout=timeout,
+            limits=httpx2.Limits(max_connections=1024, max_keepalive_connections=1024),
+            follow_redirects=False,
+        )
+        return openai.OpenAI(
+            api_key=self._key or _NO_KEY,
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=timeout,
+            http_client=http,
+        )
+
+    def _pieces(self, response: Any) -> Iterator[bytes]:
+        """The answer's bytes. From here on silence is limited by `progress`, the whole by `total` and MOST_BYTES."""
+        response.http_request.extensions["timeout"]["read"] = self.timeouts.progress
+        end, size = time.monotonic() + self.timeouts.total, 0
+        try:
+            for piece in response.iter_bytes():
+                size += len(piece)
+                if size > MOST_BYTES:
+                    raise Cut(f"the answer is longer than {MOST_BYTES:,} bytes")
+                if time.monotonic() > end:
+                    raise Cut(f"the answer was still not whole after {self.timeouts.total:g} s")
+                yield piece
+        except broken_errors() as error:
+            raise Cut(f"the answer broke off: {self.hide(str(error) or type(error).__name__)}") from error

@@ -1,0 +1,98 @@
+"""One result as the report shows it: a card under its picture, or an entry among what needs attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from imagegen.domain.money import show
+from imagegen.domain.result import Result
+from imagegen.report.tables import encodable
+from imagegen.report.tally import model_label
+
+#: Prompts longer than this, or on several lines, are folded to three lines.
+_FOLDED = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A picture with what stands under it. `href` is safe in an attribute and relative to the report."""
+
+    name: str
+    prompt: str
+    long: bool
+    href: str
+    width: int | None
+    height: int | None
+    state: str
+    model: str
+    group: str
+    stands_for: str | None
+    why: str
+    price: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row without a picture: what happened, where the row stands and what it may have cost."""
+
+    name: str
+    prompt: str
+    reason: str
+    where: str
+    price: str
+
+
+def card(result: Result) -> Card:
+    """`result`, whose picture is present, as a card."""
+    size = f"{result.width} × {result.height}" if result.width and result.height else ""
+    return Card(
+        name=_name(result),
+        prompt=result.prompt,
+        long=len(result.prompt) > _FOLDED or "\n" in result.prompt,
+        href=href(result.file or ""),
+        width=result.width,
+        height=result.height,
+        state=result.state,
+        model=result.model or result.provider or "",
+        group=model_label(result),
+        stands_for=result.stands_for,
+        why=result.why or "",
+        price=_price(result),
+        size=" ".join(part for part in (size, result.format) if part),
+    )
+
+
+def entry(result: Result) -> Entry:
+    """`result`, which has no picture, as an entry."""
+    return Entry(
+        name=_name(result),
+        prompt=result.prompt,
+        reason=result.reason or "",
+        where=" · ".join(part for part in (result.place, result.model) if part),
+        price=_open_price(result),
+    )
+
+
+def href(file: str) -> str:
+    """The URL of `file` relative to the report. No name can become a scheme, a host or a query."""
+    return "./" + quote(encodable(file), safe="/")
+
+
+def _name(result: Result) -> str:
+    return f"{result.id} · {result.sample + 1}" if result.sample else result.id
+
+
+def _price(result: Result) -> str:
+    if result.state != "made":
+        return result.state
+    if result.stands_for and not result.cost:
+        return "free"
+    return "cost not known" if result.cost is None else show(result.cost)
+
+
+def _open_price(result: Result) -> str:
+    if result.cost is None:
+        return "cost not known" if result.estimate is None else f"expected {show(result.estimate)}"
+    return f"charged {show(result.cost)}" if result.cost else ""

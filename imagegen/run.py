@@ -1,0 +1,253 @@
+"""The loop: cache -> budget -> generate -> store -> record. Read this first.
+
+The whole plan is staged in the ledger before the first cent is spent. Then every provider's hands
+take its jobs by priority, and `Loop._make` is what they do with each: what the cache has is taken
+from there (1), else the money is set aside (2), the provider is asked (3), the bytes are put away
+and finished (4), the books are closed (5). Killed at any point, the same command goes on and never
+buys twice: what was sent and not answered is reported as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Condition
+from typing import Any, Protocol
+
+from imagegen import collect, record
+from imagegen.clock import Clock
+from imagegen.domain.outcome import Failed
+from imagegen.domain.result import Result
+from imagegen.errors import Exit, StorageError
+from imagegen.lane import Lane, request_of, room_for
+from imagegen.ledger import Ledger, attempts, jobs
+from imagegen.ledger.attempts import Bought, Claimed, Granted, Item, Open, Reserved
+from imagegen.ledger.budgets import Budget, Denied
+from imagegen.ledger.jobs import Job
+from imagegen.ledger.slip import LedgerSlip, new_attempt
+from imagegen.pool import Pool
+from imagegen.providers import Provider
+from imagegen.record import Desk, Kept
+
+
+class Listener(Protocol):
+    """Who is told what happens, as it happens, in the thread that called `work_off`."""
+
+    def row(self, result: Result) -> None:
+        """A picture's fate is in the books."""
+
+    def waiting(self, why: str) -> None:
+        """Nothing can be started for a while."""
+
+    def bug(self, error: BaseException) -> None:
+        """Something that should not happen did."""
+
+    def tick(self) -> None:
+        """Some time passed."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What a run works with; `wiring` puts it together. `hands` makes a pool of so many workers,
+    `signal` tells the number of the signal that asked the run to stop."""
+
+    ledger: Ledger
+    desk: Desk
+    providers: Mapping[str, Provider]
+    hands: Callable[[str, int], Pool]
+    clock: Clock
+    budget: Budget
+    listener: Listener
+    signal: Callable[[], int | None] = lambda: None
+    max_failures: int | None = None
+
+
+class Loop:
+    """One run at work. `stops` collects the exit codes that hold, `why` says the first reason."""
+
+    def __init__(self, kit: Kit, run: str) -> None:
+        self.kit, self.run = kit, run
+        self.stops: set[Exit] = set()
+        self.why = ""
+        self._failures = 0
+        self._gone: set[str] = set()
+        self._told: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lanes: list[Lane] = []
+
+    def collect(self, left: Sequence[Open]) -> None:
+        """Fetch what earlier runs paid for and could not keep, before anything new is bought."""
+        for attempt in left:
+            provider = self.kit.providers.get(attempt.provider)
+            if provider is not None:
+                slip = self.kit.ledger.slip_of(attempt)
+                outcomes = list(provider.generate([request_of(item.request) for item in attempt.items], {}, slip))
+                collect.collected(self.kit.ledger, self.kit.desk, attempt, outcomes)
+
+    def work_off(self) -> None:
+        """Do all that can be done. Returns when nothing is in flight any more."""
+        with self.kit.ledger.reading() as reader:
+            change, taken = Condition(), set[str]()
+            for name in jobs.providers(reader, self.run):
+                self._lanes.append(Lane(name, self.kit.providers.get(name), reader, self.run, change, taken))
+            pools = [self.kit.hands(lane.name, lane.hands) for lane in self._lanes]
+            for lane, pool in zip(self._lanes, pools, strict=True):
+                for _ in range(pool.size):
+                    pool.start(self._hand, lane)
+            while any(pool.busy for pool in pools):
+                self._look_around()
+                self._tell(0.05)
+        self._tell(0)
+        self._skip_the_rest()
+
+    def _look_around(self) -> None:
+        signal = self.kit.signal()
+        if signal is not None:
+            self.stop(Exit(128 + signal), "interrupted")
+        if self.kit.ledger.failed:
+            self.stop(Exit.STORAGE, str(self.kit.ledger.failed))
+
+    def stop(self, code: Exit, why: str) -> None:
+        """Start nothing new; what was sent is waited for."""
+        self.stops.add(code)
+        self.why = self.why or why
+        for lane in self._lanes:
+            lane.stop(self.why)
+
+    def _hand(self, lane: Lane) -> None:
+        """What each worker does until its lane has no more: take, make, take, make."""
+        while (batch := lane.take()) is not None:
+            try:
+                self._make(lane, batch)
+            except BaseException as error:  # noqa: BLE001  a bug or a full disk stops the run, not a thread
+                self._broke(lane, batch, error)
+
+    def _make(self, lane: Lane, batch: Sequence[Job]) -> None:
+        """From a line of the list to a picture in the folder."""
+        kit, first = self.kit, batch[0]
+        if lane.provider is None or (not _redo(first) and kit.desk.store.get(first.key)):
+            held, *rest = batch
+            self._close(lane, batch, [record.from_cache(kit.desk, held)], None, later=bool(rest))  # 1 cache
+            return
+        answer = self._reserve(lane, batch)  # 2 budget
+        if not isinstance(answer, Granted):
+            self._not_granted(lane, batch, answer)
+            return
+        requests = [request_of(job.request) for job in batch]
+        slip = kit.ledger.slip(answer.attempt, room=sum(map(room_for, requests)))
+        try:
+            with lane.gate:
+                outcomes = [] if lane.stopped else list(lane.provider.generate(requests, {}, slip))  # 3 generate
+        except StorageError as problem:
+            record.never_sent(kit.ledger, slip, str(problem))
+            raise
+        if not outcomes:
+            record.never_sent(kit.ledger, slip, lane.stopped)
+            lane.ended(batch)
+            return
+        with slip.kept_on_error():
+            kept = [record.put_away(kit.desk, job, outcome) for job, outcome in _pairs(batch, outcomes)]  # 4 store
+        self._close(lane, batch, kept, slip)  # 5 record
+
+    def _reserve(self, lane: Lane, batch: Sequence[Job]) -> Reserved:
+        """Claim the keys and set the money aside; waits for money that may come free."""
+        while isinstance(answer := self._ask(lane, batch), Denied) and not answer.final and not lane.stopped:
+            self._told.put(partial(self.kit.listener.waiting, record.budget_sentence(answer)))
+            self.kit.ledger.take_over()  # the money of a run that died meanwhile comes free
+            self.kit.clock.wait(0.3)
+        return answer
+
+    def _ask(self, lane: Lane, batch: Sequence[Job]) -> Reserved:
+        kit, attempt, now = self.kit, new_attempt(), self.kit.clock.now()
+        return kit.ledger.write(
+            lambda connection: attempts.reserve(
+                connection,
+                attempt,
+                run=self.run,
+                collection=kit.desk.collection,
+                provider=lane.name,
+                model=batch[0].model,
+                items=[Item(j.key, j.row, j.sample, j.request, j.estimate, j.most) for j in batch],
+                budget=kit.budget,
+                clock=now,
+                anew=frozenset(job.key for job in batch if _redo(job) or job.key in self._gone),
+            )
+        )
+
+    def _not_granted(self, lane: Lane, batch: Sequence[Job], answer: Reserved) -> None:
+        if isinstance(answer, Denied) and answer.final:
+            self.stop(Exit.BUDGET, record.budget_sentence(answer))
+        elif isinstance(answer, Claimed) and answer.state == "unknown":
+            self._give_up(lane, batch, "unknown", f"attempt {answer.attempt[:8]} may have paid for it")
+            return
+        elif isinstance(answer, Bought) and answer.flaw:
+            self._give_up(lane, batch, "failed", f"paid for before, and no use: {answer.flaw}")
+            return
+        elif isinstance(answer, Bought) and not collect.adopt(self.kit.desk, answer):
+            self._gone.add(answer.key)  # pruned: it may be bought again
+        lane.ended(batch, later=True)
+
+    def _give_up(self, lane: Lane, batch: Sequence[Job], state: Any, reason: str) -> None:
+        self._close(lane, batch, [record.without_picture(job, state, reason) for job in batch], None)
+
+    def _close(
+        self, lane: Lane, batch: Sequence[Job], kept: Sequence[Kept], slip: LedgerSlip | None, *, later: bool = False
+    ) -> None:
+        """Close the books in one transaction; everything else happens when that is on disk."""
+
+        def closed(written: Future[None]) -> None:
+            if written.exception() is None:
+                if slip:
+                    slip.drop()
+                self._told.put(lambda: self._heard(lane, kept))
+            lane.ended(batch, later=later)
+
+        written = self.kit.ledger.write_soon(record.books(self.kit.desk, kept, slip.id if slip else None))
+        written.add_done_callback(closed)
+
+    def _broke(self, lane: Lane, batch: Sequence[Job], error: BaseException) -> None:
+        storage = isinstance(error, StorageError)
+        self.stop(Exit.STORAGE if storage else Exit.BUG, str(error) if storage else repr(error))
+        if not storage:
+            self._told.put(lambda: self.kit.listener.bug(error))
+        lane.ended(batch)
+
+    def _tell(self, seconds: float) -> None:
+        """Pass on what happened, waiting `seconds` for the first of it."""
+        with suppress(Empty):
+            self._told.get(timeout=seconds)() if seconds else self._told.get_nowait()()
+            while True:
+                self._told.get_nowait()()
+        self.kit.listener.tick()
+
+    def _heard(self, lane: Lane, kept: Sequence[Kept]) -> None:
+        for item in kept:
+            self.kit.listener.row(item.result)
+            self._failures += item.result.state == "failed"
+            if isinstance(item.outcome, Failed) and item.outcome.stops_provider:
+                lane.stop(f"{lane.name} stopped: {item.outcome.reason}")
+                self.stops.add(Exit.PROVIDER)
+                self.why = self.why or lane.stopped
+        if self.kit.max_failures is not None and self._failures >= self.kit.max_failures:
+            self.stop(Exit.SOME_FAILED, f"{self._failures} pictures failed")
+
+    def _skip_the_rest(self) -> None:
+        if self.kit.ledger.failed:
+            return
+        for lane in self._lanes:
+            self._skip(lane.name, lane.stopped or self.why or "not reached")
+
+    def _skip(self, name: str, reason: str) -> None:
+        self.kit.ledger.write(lambda connection: jobs.skip_rest(connection, self.run, reason, name))
+
+
+def _redo(job: Job) -> bool:
+    return '"redo":true' in job.about
+
+
+def _pairs(batch: Sequence[Job], outcomes: Sequence[Any]) -> list[tuple[Job, Any]]:
+    by_key = {outcome.key: outcome for outcome in outcomes}
+    return [(job, by_key.get(job.key) or Failed(job.key, "the provider returned nothing for it")) for job in batch]

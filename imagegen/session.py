@@ -1,0 +1,230 @@
+"""A session: one execution of `run` from the plan to the report. Lock, stage, guard, work, close."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from imagegen import closing, staging
+from imagegen.clock import Clock
+from imagegen.domain.money import Nano, show
+from imagegen.domain.result import Summary
+from imagegen.errors import GuardError, ImagegenError, ManifestError, UsageError
+from imagegen.ledger import Ledger, holdings, jobs, runs, unknowns
+from imagegen.ledger.runs import FolderLock, RunLock
+from imagegen.output import OutputFolder
+from imagegen.plan import CHUNK, Planned, plan
+from imagegen.pool import Pool
+from imagegen.providers import Provider
+from imagegen.record import Desk
+from imagegen.results import as_result
+from imagegen.run import Kit, Listener, Loop
+from imagegen.shelf import Shelf
+from imagegen.stores import Store
+from imagegen.wiring import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the person asked for besides the manifest. `flags` is what `resume` repeats."""
+
+    output: Path
+    yes: bool = False
+    skip_refused: bool = False
+    reroute: bool = False
+    retry_unknown: bool = False
+    redo: frozenset[str] = frozenset()
+    max_failures: int | None = None
+    step_summary: Path | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Watcher(Listener, Protocol):
+    """A Listener that also hears what happens around the loop."""
+
+    every_row: bool
+
+    def note(self, text: str) -> None:
+        """Something the person should know."""
+
+    def refused(self, planned: Planned) -> None:
+        """Planning refuses a picture."""
+
+    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None) -> None:
+        """The plan stands; work begins."""
+
+    def confirm(self, question: str) -> bool | None:
+        """Ask the person; None when nobody is there to ask."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The working parts of a session."""
+
+    store: Store
+    providers: Mapping[str, Provider]
+    hands: Callable[[str, int], Pool]
+    clock: Clock
+    signal: Callable[[], int | None]
+
+
+def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> Summary:
+    """Run a manifest: everything that can be made is in the folder when this returns, and the summary says
+    what became of the rest. Raises ImagegenError when nothing could be begun."""
+    began = parts.clock.monotonic()
+    with ExitStack() as stack:
+        folder = OutputFolder(order.output)
+        folder.prepare()
+        lock = FolderLock(folder.ours)
+        stack.callback(lock.drop)
+        stack.callback(parts.store.close)
+        ledger = Ledger(project.settings.home, parts.clock.now)
+        stack.callback(ledger.close)
+        if ledger.notice:
+            watcher.note(ledger.notice)
+        collection = _collection(ledger, folder)
+        run = runs.new_run()
+        alive = RunLock(ledger.locks, run)
+        alive.take()
+        stack.callback(alive.drop)
+        manifest = str(project.manifest.path.absolute())
+        ledger.write(lambda c: runs.start(c, run, collection, manifest, dict(order.flags), parts.clock.now()))
+        desk = Desk(parts.store, folder, collection, parts.clock.now)
+        kit = Kit(
+            ledger,
+            desk,
+            parts.providers,
+            parts.hands,
+            parts.clock,
+            project.budget,
+            watcher,
+            parts.signal,
+            order.max_failures,
+        )
+        loop = Loop(kit, run)
+        loop.collect(ledger.take_over())
+        if order.retry_unknown:
+            ledger.write(lambda connection: unknowns.release_claims(connection, collection))
+        try:
+            _stage(project, order, kit, run, watcher)
+            _guard(project, order, kit, run, watcher)
+        except ImagegenError as problem:
+            _forget(ledger, run, problem)
+            raise
+        ledger.write(lambda connection: runs.begin_work(connection, run))
+        loop.work_off()
+        ledger.settle(run)
+        return closing.close(project, order, kit, loop, parts.clock.monotonic() - began)
+
+
+def _collection(ledger: Ledger, folder: OutputFolder) -> str:
+    """The folder's collection: by its id file, else by its path in the ledger, else a new one."""
+    place = str(folder.path.absolute())
+    known = folder.collection()
+    if known is None:
+        with ledger.reading() as reader:
+            known = holdings.collection_at(reader, place)
+        collection = known or uuid.uuid4().hex
+        folder.name_collection(collection)
+    else:
+        collection = known
+    ledger.write(lambda connection: holdings.place_collection(connection, collection, place, ledger.clock()))
+    return collection
+
+
+def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
+    """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
+    refused, seq, seen = 0, 0, set[str]()
+    with kit.ledger.reading() as reader:
+        shelf = Shelf(project.settings, kit.desk.store, reader, kit.desk.collection, order.reroute, order.retry_unknown)
+        planned = plan(
+            project.manifest.rows(),
+            project.context,
+            look=shelf.look,
+            refuses=lambda request: kit.providers[request.provider].refuses(request),
+            redo=order.redo,
+        )
+        while chunk := list(islice(planned, CHUNK)):
+            for item in chunk:
+                seen.update({item.row.id} & order.redo)
+                if item.state == "refused":
+                    refused += 1
+                    watcher.refused(item)
+            _write_chunk(kit, run, chunk, seq, order.redo)
+            seq += len(chunk)
+    for note in project.manifest.notes:
+        watcher.note(note)
+    if order.redo - seen:
+        raise UsageError(f"--redo: no row is called {min(order.redo - seen)!r}", "see the ids in the manifest")
+    if refused and not order.skip_refused:
+        pictures = "picture" if refused == 1 else "pictures"
+        raise UsageError(
+            f"{refused} of {seq} {pictures} cannot be made as planned",
+            "mend the rows, or add --skip-refused to make the rest",
+        )
+
+
+def _write_chunk(kit: Kit, run: str, chunk: list[Planned], seq: int, redo: frozenset[str]) -> None:
+    lines = [staging.stage(item, seq + n, kit.desk.folder, redo) for n, item in enumerate(chunk)]
+    folds: dict[str, int] = {}
+
+    def op(connection: Any) -> tuple[str, Any] | None:
+        found = jobs.same_file(connection, run, [line.fold for line in lines])
+        if found is None:
+            jobs.stage(connection, run, lines)
+        return found
+
+    for n, line in enumerate(lines):
+        if line.fold in folds:
+            raise _same_file(chunk[n], lines[folds[line.fold]])
+        folds[line.fold] = n
+    earlier = kit.ledger.write(op)
+    if earlier:
+        raise _same_file(chunk[folds[earlier[0]]], earlier[1])
+
+
+def _same_file(item: Planned, earlier: Any) -> ManifestError:
+    import json
+
+    file = staging.output_stem(item.draft)
+    text = earlier if isinstance(earlier, str) else earlier.about
+    where = json.loads(text)["place"]
+    return ManifestError(
+        *item.draft.place,
+        f"row {item.row.id!r} would be saved as {file!r}, as the row at {where} already is",
+        "change one id, or output.name",
+    )
+
+
+def _guard(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
+    """Before the first cent: tell what is planned, and ask when it is much and no budget is set."""
+    with kit.ledger.reading() as reader:
+        counts = jobs.counts(reader, run)
+        estimate, _ = jobs.sums(reader, run)
+        if watcher.every_row:
+            for line in jobs.lines(reader, run, ("kept", "refused", "failed", "unknown")):
+                watcher.row(as_result(line, line["about"]))
+    watcher.staged(counts, estimate, project.budget.run)
+    if estimate <= project.settings.guard or project.budget or order.yes:
+        return
+    amount = show(estimate)
+    answer = watcher.confirm(f"This run will cost about {amount} and no budget is set. Go on?")
+    if answer is None:
+        raise GuardError(f"this run would cost about {amount} and no budget is set", "add --budget USD, or --yes")
+    if not answer:
+        raise GuardError("nothing was bought", f"add --budget USD to allow about {amount}")
+
+
+def _forget(ledger: Ledger, run: str, problem: ImagegenError) -> None:
+    """A run that never began leaves no work list behind."""
+    if ledger.failed:
+        return
+    while ledger.write(lambda connection: jobs.discard(connection, run)):
+        pass
+    code = int(problem.exit_code)
+    ledger.write(lambda connection: runs.end(connection, run, code, {}, ledger.clock()))

@@ -1,0 +1,274 @@
+"""Settings: built-in defaults < config.yaml of the home < the manifest's keys < IMAGEGEN_* variables < flags.
+
+The only reader of the environment. Secrets live in `Secret`, which never shows itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagegen.domain.money import Nano, nano
+from imagegen.errors import SettingsError
+
+#: Provider -> the variables its key may stand in, first found wins.
+KEY_VARIABLES: dict[str, tuple[str, ...]] = {
+    "openai": ("OPENAI_API_KEY",),
+    "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    "replicate": ("REPLICATE_API_TOKEN",),
+    "fal": ("FAL_KEY",),
+    "together": ("TOGETHER_API_KEY",),
+    "bfl": ("BFL_API_KEY",),
+    "stability": ("STABILITY_API_KEY",),
+}
+
+#: Provider -> the SDK's own variable for another address; IMAGEGEN_<PROVIDER>_BASE_URL comes first.
+ADDRESS_VARIABLES = {
+    "openai": "OPENAI_BASE_URL",
+    "google": "GOOGLE_GEMINI_BASE_URL",
+    "replicate": "REPLICATE_BASE_URL",
+    "together": "TOGETHER_BASE_URL",
+}
+
+#: Where a provider is at home: an address that says the same thing is not another one.
+HOME_ADDRESSES = {"openai": "https://api.openai.com/v1"}
+
+BUDGETS = ("run", "hour", "day", "month")
+
+
+class Secret:
+    """A key. `reveal()` is the only way to read it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The key itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for one command. Amounts in nanodollars; `providers` None: every provider with a key.
+    `concurrency` is by provider, `workers` for all others; `same_as` lists providers whose other
+    address is declared to be the original."""
+
+    home: Path
+    keys: Mapping[str, Secret] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    same_as: frozenset[str] = frozenset()
+    providers: tuple[str, ...] | None = None
+    concurrency: Mapping[str, int] = field(default_factory=dict)
+    workers: int | None = None
+    routes: Any = None
+    optimize: str = "route"
+    budgets: Mapping[str, Nano] = field(default_factory=dict)
+    catalogs: tuple[Path, ...] = ()
+    guard: Nano = 5 * 10**9
+
+    def address_of(self, provider: str) -> str | None:
+        """The address that makes another Key: None when the provider is at home or declared the same."""
+        return None if provider in self.same_as else self.addresses.get(provider)
+
+
+def home_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """IMAGEGEN_HOME, or the platform's user data folder. Nothing is created."""
+    environ = os.environ if environ is None else environ
+    named = environ.get("IMAGEGEN_HOME", "").strip()
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("imagegen", appauthor=False)
+
+
+def load(
+    manifest: Mapping[str, Any] | None = None,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    beside: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from every layer. `manifest` and `flags` are mappings of the keys below; None values
+    do not count. `beside` is the folder whose `.env` may hold keys. Raises SettingsError.
+
+    Keys: providers, concurrency, workers, routes, optimize, budget, catalog, same_as, base_url, guard.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    home = home_folder(environ)
+    if beside is not None:
+        environ = {**_dotenv(beside / ".env"), **environ}
+    layers = [_config(home / "config.yaml"), manifest or {}, _from_variables(environ), flags or {}]
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            if value is None:
+                continue
+            both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping) and name != "routes"
+            merged[name] = {**merged[name], **value} if both else value
+    return _settings(home, merged, environ)
+
+
+def _settings(home: Path, merged: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    addresses = {**dict(merged.get("base_url") or {}), **_addresses(environ)}
+    return Settings(
+        home=home,
+        keys=_keys(environ),
+        addresses={
+            name: address.rstrip("/")
+            for name, address in addresses.items()
+            if address.rstrip("/") != HOME_ADDRESSES.get(name)
+        },
+        same_as=frozenset(merged.get("same_as") or ()),
+        providers=tuple(merged["providers"]) if merged.get("providers") is not None else None,
+        concurrency={
+            name: _positive(f"concurrency.{name}", n) for name, n in (merged.get("concurrency") or {}).items()
+        },
+        workers=_positive("workers", merged["workers"]) if merged.get("workers") is not None else None,
+        routes=merged.get("routes"),
+        optimize=merged.get("optimize") or "route",
+        budgets=_budgets(merged.get("budget")),
+        catalogs=tuple(Path(path) for path in _several(merged.get("catalog"))),
+        guard=_money("guard", merged.get("guard", 5)),
+    )
+
+
+def _keys(environ: Mapping[str, str]) -> dict[str, Secret]:
+    found = {}
+    for provider, names in KEY_VARIABLES.items():
+        value = next((environ[name].strip() for name in names if environ.get(name, "").strip()), "")
+        if value:
+            found[provider] = Secret(value)
+    return found
+
+
+def _addresses(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for provider in {*KEY_VARIABLES, *ADDRESS_VARIABLES}:
+        names = (f"IMAGEGEN_{provider.upper()}_BASE_URL", ADDRESS_VARIABLES.get(provider, ""))
+        value = next((environ[name].strip() for name in names if environ.get(name, "").strip()), "")
+        if value:
+            if not value.startswith(("http://", "https://")):
+                raise SettingsError(f"the address of {provider} is not a URL: {value}", "begin it with https://")
+            found[provider] = value
+    return found
+
+
+def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    budget = {scope: environ.get(f"IMAGEGEN_BUDGET_{scope.upper()}") or None for scope in BUDGETS}
+    providers = environ.get("IMAGEGEN_PROVIDERS", "")
+    return {
+        "workers": environ.get("IMAGEGEN_WORKERS") or None,
+        "routes": environ.get("IMAGEGEN_ROUTES") or None,
+        "budget": {name: value for name, value in budget.items() if value} or None,
+        "providers": [name.strip() for name in providers.split(",") if name.strip()] or None,
+        "catalog": [path for path in environ.get("IMAGEGEN_CATALOG", "").split(os.pathsep) if path] or None,
+    }
+
+
+def _budgets(value: Any) -> dict[str, Nano]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        value = {"run": value}
+    unknown = sorted(set(value) - set(BUDGETS))
+    if unknown:
+        raise SettingsError(f"budget.{unknown[0]} is not a budget", f"there are {', '.join(BUDGETS)}")
+    return {scope: _money(f"budget.{scope}", amount) for scope, amount in value.items() if amount is not None}
+
+
+def _money(name: str, value: Any) -> Nano:
+    try:
+        amount = nano(str(value).removeprefix("$") if not isinstance(value, float) else repr(value))
+    except ValueError as problem:
+        raise SettingsError(f"{name}: {problem}", "give US dollars, such as 25 or 0.50") from None
+    if amount < 0:
+        raise SettingsError(f"{name} is negative", "give US dollars, such as 25 or 0.50")
+    return amount
+
+
+def _positive(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        raise SettingsError(f"{name} is {value!r}", "give a whole number from 1")
+    return number
+
+
+def _several(value: Any) -> Sequence[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+_CONFIG_KEYS = frozenset(
+    {
+        "providers",
+        "concurrency",
+        "workers",
+        "routes",
+        "optimize",
+        "budget",
+        "catalog",
+        "same_as",
+        "base_url",
+        "guard",
+    }
+)
+
+
+def _config(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    import yaml
+
+    try:
+        # BaseLoader: every scalar stays the text that was written, money above all.
+        loaded = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader) or {}  # noqa: S506
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise SettingsError(f"{path} cannot be read: {' '.join(str(problem).split())}", "mend or remove it") from None
+    if not isinstance(loaded, dict):
+        raise SettingsError(f"{path} is not a mapping", "write `name: value` lines")
+    unknown = sorted(set(map(str, loaded)) - _CONFIG_KEYS)
+    if unknown:
+        raise SettingsError(f"{path}: unknown key {unknown[0]}", f"there are {', '.join(sorted(_CONFIG_KEYS))}")
+    for name in ("catalog",):
+        if name in loaded:
+            loaded[name] = [str(path.parent / item) for item in _several(loaded[name])]
+    return loaded
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    """NAME=VALUE lines of a `.env` file; `export` and quotes allowed, nothing is expanded."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{path} cannot be read", "write NAME=VALUE lines in UTF-8") from None
+    found = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and name.strip() and not name.startswith("#"):
+            found[name.strip()] = value.strip().strip("'\"")
+    return found
+
+
+def step_summary(environ: Mapping[str, str] | None = None) -> Path | None:
+    """Where a CI job's summary page is written, if this is a CI job that has one."""
+    named = (os.environ if environ is None else environ).get("GITHUB_STEP_SUMMARY", "")
+    return Path(named) if named else None
+
+
+def secrets(environ: Mapping[str, str] | None = None) -> list[str]:
+    """The values of every variable that holds a provider's key, for redaction."""
+    environ = os.environ if environ is None else environ
+    return [environ[name] for names in KEY_VARIABLES.values() for name in names if len(environ.get(name, "")) > 5]

@@ -1,0 +1,171 @@
+"""Wiring: settings in, working parts out. The only importer of concrete providers and stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from imagegen import catalog as catalogs
+from imagegen import settings as settings_of
+from imagegen.blueprint import PLACEHOLDER, Context
+from imagegen.catalog import Catalog
+from imagegen.clock import Clock
+from imagegen.domain.model import Offer
+from imagegen.domain.money import nano
+from imagegen.ledger.budgets import Budget
+from imagegen.manifest import Manifest, open_manifest
+from imagegen.providers import Limits, Provider
+from imagegen.routing import Routes, load_routes
+from imagegen.settings import KEY_VARIABLES, Settings
+from imagegen.stores import Store
+
+#: Providers that this version can call.
+SPOKEN = frozenset({"openai"})
+#: How many calls go out at once where nobody knows better.
+CONCURRENCY = 5
+
+
+@dataclass(frozen=True)
+class Project:
+    """A manifest and everything that decides what becomes of it."""
+
+    manifest: Manifest
+    settings: Settings
+    catalog: Catalog
+    routes: Routes
+    context: Context
+
+    @property
+    def name(self) -> str:
+        """The manifest's file name without its ending."""
+        return self.manifest.path.stem
+
+    @property
+    def budget(self) -> Budget:
+        """The limits on spending, in nanodollars."""
+        return Budget(**self.settings.budgets)
+
+
+def open_project(
+    path: Path,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    set_fields: Mapping[str, Any] | None = None,
+    estimating: bool = False,
+    allow_retired: bool = False,
+    today: date | None = None,
+) -> Project:
+    """Read the manifest at `path` and all that goes with it. `estimating`: nothing will be bought, so keys
+    and dates do not matter. Raises ManifestError or SettingsError."""
+    manifest = open_manifest(path, set_fields=set_fields or {})
+    settings = settings_of.load(_said(manifest), flags, beside=path.absolute().parent)
+    routes = load_routes(settings.routes, settings.catalogs)
+    catalog = catalogs.load(settings.catalogs).repriced(routes.prices)
+    context = context_of(settings, catalog, routes, estimating=estimating, allow_retired=allow_retired, today=today)
+    return Project(manifest, settings, catalog, routes, context)
+
+
+def context_of(
+    settings: Settings,
+    catalog: Catalog,
+    routes: Routes,
+    *,
+    estimating: bool = False,
+    allow_retired: bool = False,
+    today: date | None = None,
+) -> Context:
+    """What plans depend on besides rows."""
+    enabled, missing = enabled_providers(settings, catalog)
+    return Context(
+        catalog=catalog,
+        routes=routes,
+        today=today or datetime.now(UTC).date(),
+        enabled=None if estimating and not enabled else enabled,
+        missing=missing,
+        addresses={name: settings.address_of(name) for name in settings.addresses},
+        served_elsewhere=frozenset(settings.addresses),
+        allow_retired=allow_retired,
+        estimating=estimating,
+        optimize=settings.optimize,
+    )
+
+
+def enabled_providers(settings: Settings, catalog: Catalog) -> tuple[frozenset[str], dict[str, str]]:
+    """The providers that can be called now, and why each other one cannot."""
+    enabled: set[str] = set()
+    missing: dict[str, str] = {}
+    for name in catalog.providers():
+        if settings.providers is not None and name not in settings.providers:
+            missing[name] = "not listed under providers"
+        elif name not in SPOKEN:
+            missing[name] = "this version cannot call it yet"
+        elif name not in settings.keys and name not in settings.addresses:
+            missing[name] = f"no {KEY_VARIABLES[name][0]}"
+        else:
+            enabled.add(name)
+    return frozenset(enabled), missing
+
+
+def _said(manifest: Manifest) -> dict[str, Any]:
+    header = manifest.header
+    budget = header.budget
+    return {
+        "routes": header.routes,
+        "budget": budget.model_dump(exclude_none=True) if budget else None,
+        "providers": header.providers,
+        "concurrency": header.concurrency,
+        "optimize": header.optimize,
+        "catalog": [str(manifest.path.parent / file) for file in header.catalog] if header.catalog else None,
+    }
+
+
+def open_store(home: Path) -> Store:
+    """The cache of a home."""
+    from imagegen.stores.disk import DiskStore
+
+    return DiskStore(home / "cache")
+
+
+def providers(settings: Settings, catalog: Catalog, clock: Clock) -> dict[str, Provider]:
+    """Every provider that this version can call, wrapped: retry(limit(breaker(provider)))."""
+    from imagegen.providers.openai import OpenAI
+    from imagegen.providers.placeholder import Placeholder
+    from imagegen.providers.wrap import breaking, limited, retrying
+
+    key = settings.keys.get("openai")
+    offers = _offers(catalog, "openai")
+    openai = OpenAI(
+        api_key=key.reveal() if key else "none",
+        base_url=settings.addresses.get("openai"),
+        offers=offers,
+        limits=limits(settings, "openai", offers),
+    )
+    return {
+        PLACEHOLDER: Placeholder(concurrency=settings.concurrency.get(PLACEHOLDER) or settings.workers or 4),
+        "openai": retrying(limited(breaking(openai, clock), clock), clock),
+    }
+
+
+def limits(settings: Settings, provider: str, offers: Mapping[str, Offer]) -> Limits:
+    """What a provider bears: the user's word first, then the catalogue's."""
+    known = [offer.concurrency for offer in offers.values() if offer.concurrency]
+    return Limits(
+        max_batch=1,
+        concurrency=settings.concurrency.get(provider) or settings.workers or (min(known) if known else CONCURRENCY),
+    )
+
+
+def _offers(catalog: Catalog, provider: str) -> dict[str, Offer]:
+    found = {name: model.offer(provider) for name, model in catalog.models.items()}
+    return {name: offer for name, offer in found.items() if offer is not None}
+
+
+def with_budget(project: Project, run: str | None) -> Project:
+    """`project` with another limit for this run, in USD."""
+    if run is None:
+        return project
+    budgets = {**project.settings.budgets, "run": nano(run.removeprefix("$"))}
+    return replace(project, settings=replace(project.settings, budgets=budgets))

@@ -1,0 +1,1 @@
+"""Tests of the stores; `contract` is what each of them must pass."""
