@@ -71,8 +71,8 @@ class Blueprint:
 
     @property
     def model(self) -> str:
-        """The model chosen, by its catalogue name ("" when refused)."""
-        return self.choice.model.name if self.choice else ""
+        """The model that is asked, by its catalogue name ("" when refused)."""
+        return self.base.model if self.base else ""
 
     @property
     def provider(self) -> str:
@@ -95,6 +95,12 @@ class Blueprint:
             return self.unit
         more, most = prices.prompt_cost(self.choice.offer.price, len(row.prompt.encode()))
         return Estimate(self.unit.expected + more, self.unit.most + most, self.unit.basis) if most else self.unit
+
+    def real(self, row: Row) -> Nano | None:
+        """What one picture of `row` would cost on the model chosen for it, placeholder or not."""
+        if self.choice is None or self.choice.unit.expected is None:
+            return None
+        return self.choice.unit.expected + prices.prompt_cost(self.choice.offer.price, len(row.prompt.encode()))[0]
 
     def request(self, row: Row, sample: int) -> Request | None:
         """The Request for one picture of `row`; None when refused."""

@@ -32,6 +32,7 @@ def close(project: Project, order: Order, kit: Kit, loop: Loop, seconds: float) 
         estimated, premium = jobs.sums(reader, loop.run)
         open_pictures, at_most = unknowns.total(reader, collection)
         spent = runs.charged(reader, loop.run)
+        stand_ins = jobs.stand_ins(reader, loop.run)
     codes = set(loop.stops)
     if counts.get("failed") or counts.get("refused"):
         codes.add(Exit.SOME_FAILED)
@@ -48,6 +49,7 @@ def close(project: Project, order: Order, kit: Kit, loop: Loop, seconds: float) 
         unknown_at_most=at_most,
         premium=premium or None,
         premium_model=project.context.premium[0].title,
+        stand_ins=stand_ins,
         seconds=seconds,
         run=loop.run,
         manifest=project.manifest.path.name,

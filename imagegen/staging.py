@@ -43,7 +43,7 @@ def stage(planned: Planned, seq: int, folder: OutputFolder, redo: frozenset[str]
     model, key, file, about = blueprint.model, planned.draft.key, f"{stem}.{extension}", _about(planned)
     if isinstance(there, Holding):
         model, key, digest = there.model, there.key, there.digest
-        about |= {"there": "kept", "held": [there.provider, there.address], "made": there.facts()}
+        about |= {"there": "kept", "held": [there.provider, there.address], "made": there.facts().get("made")}
         if blueprint.refusal:  # nothing can make it today: the picture stays as it was finished
             finish, file = there.finish, there.file
         intact = there.finish == finish and there.file == file
@@ -109,6 +109,7 @@ def _about(planned: Planned) -> dict[str, Any]:
         about["why"] = blueprint.choice.why
     if base and base.stands_for:
         about["stands_for"] = base.stands_for
+        about["real"] = blueprint.real(row)
     if base and base.width:
         about["size"] = [base.width, base.height]
     if planned.state == "refused":

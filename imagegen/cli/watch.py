@@ -206,9 +206,12 @@ def closing_words(summary: Summary) -> list[str]:
     order = ("made", "cached", "kept", "refused", "failed", "unknown", "waiting", "skipped")
     done = ", ".join(f"{counts[state]:,} {names.get(state, state)}" for state in order if counts.get(state))
     words = [f"{done or 'nothing to do'}; {show(summary.spent)} spent in {_duration(summary.seconds)}"]
-    premium = summary.premium
-    if premium and summary.spent < premium and counts.get("made", 0) + counts.get("cached", 0) + counts.get("kept", 0):
-        words.append(f"on {summary.premium_model} alone these would cost {show(premium)}")
+    premium, there = summary.premium, sum(counts.get(state, 0) for state in PRESENT)
+    alone = f"{show(premium)} on {summary.premium_model} alone" if premium else ""
+    if summary.stand_ins is not None and there:
+        words.append(f"placeholders: the models they stand in for would cost about {show(summary.stand_ins)} ({alone})")
+    elif alone and there and summary.spent < (premium or 0):
+        words.append(f"these would cost {alone}")
     if summary.unknown_at_most:
         words.append(
             f"unknown: possibly charged, at most {show(summary.unknown_at_most)} (kept in the budget)."

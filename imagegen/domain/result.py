@@ -49,7 +49,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run's last line: counts by state and the money. `saved` is against `premium_model`."""
+    """A run's last line: counts by state and the money. `premium` is what everything would
+    cost on `premium_model`, `stand_ins` what the placeholders would cost on the models they stand in for."""
 
     exit_code: int
     rows: int
@@ -59,6 +60,7 @@ class Summary:
     unknown_at_most: Nano = 0
     premium: Nano | None = None
     premium_model: str | None = None
+    stand_ins: Nano | None = None
     seconds: float = 0.0
     run: str = ""
     manifest: str = ""

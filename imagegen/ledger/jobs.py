@@ -168,6 +168,14 @@ def counts(connection: sqlite3.Connection, run: str) -> dict[str, int]:
     return dict(connection.execute("SELECT state, COUNT(*) FROM jobs WHERE run = ? GROUP BY state", (run,)))
 
 
+def stand_ins(connection: sqlite3.Connection, run: str) -> Nano | None:
+    """What the placeholders of `run` would cost on the models they stand in for; None without placeholders."""
+    found = connection.execute(
+        "SELECT SUM(json_extract(about, '$.real')) FROM jobs WHERE run = ? AND model = 'placeholder'", (run,)
+    ).fetchone()
+    return None if found[0] is None else int(found[0])
+
+
 def sums(connection: sqlite3.Connection, run: str) -> tuple[Nano, Nano]:
     """What the pictures of `run` were expected to cost, and what they would cost on the comparison model."""
     found = connection.execute(
