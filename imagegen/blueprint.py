@@ -18,13 +18,16 @@ from imagegen import prices, routing, sizing
 from imagegen.catalog import Catalog
 from imagegen.domain.model import Estimate, Finish, Model, Offer
 from imagegen.domain.money import Nano
-from imagegen.domain.request import Key, Request, canonical, canonical_json, derived_seed, nfc
+from imagegen.domain.request import Key, Request, canonical, canonical_json, nfc
 from imagegen.domain.row import Place, Row, pixels
 from imagegen.errors import ManifestError, UsageError
 from imagegen.routing import Choice, NoChoice, Routes
 
 PLACEHOLDER = "placeholder"
-_MARK = "\x00"
+#: No prompt holds these: they mark where a prompt and a seed go.
+_MARK, _SEED_MARK = "\x00", "\x01"
+#: Writes a text as `canonical_json` does.
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,53 +109,64 @@ class Blueprint:
         """The Request for one picture of `row`; None when refused."""
         if self.base is None:
             return None
-        options = canonical_json({"id": row.id}) if self.is_placeholder else self.base.options
-        request = replace(self.base, prompt=nfc(row.prompt), sample=sample, options=options)
-        if not self.seeded:
-            return request
-        if row.seed is not None:
-            return replace(request, seed=(row.seed + sample) % 2**32)
-        return replace(request, seed=derived_seed(canonical(request)))
+        prompt = nfc(row.prompt)
+        if self.is_placeholder:
+            options = canonical_json({"id": row.id})
+            return replace(self.base, prompt=prompt, sample=sample, options=options, seed=row.seed)
+        seed = self._seed(row, sample, _JSON.encode(prompt)) if self.seeded else None
+        return replace(self.base, prompt=prompt, sample=sample, seed=seed)
 
     def key(self, row: Row, sample: int) -> Key | None:
         """The Key of `request(row, sample)`, by a shorter way where there is one."""
         if self.base is None:
             return None
-        if self.is_placeholder or (self.seeded and row.seed is not None):
+        if self.is_placeholder:
             request = self.request(row, sample)
-            return hashlib.sha256(canonical_json(canonical(request)).encode()).hexdigest() if request else None
+            return _sha256(canonical_json(canonical(request))) if request else None
+        prompt = _JSON.encode(nfc(row.prompt))
+        if not self.seeded:
+            head, tail = self._frame(sample)
+            return _sha256(f"{head}{prompt}{tail}")
+        head, middle, tail = self._seeded_frame(sample)
+        return _sha256(f"{head}{prompt}{middle}{self._seed(row, sample, prompt)}{tail}")
+
+    def _seed(self, row: Row, sample: int, prompt: str) -> int:
+        """The seed that goes out: the row's, or one derived from the rest. `prompt` is JSON text in NFC."""
+        if row.seed is not None:
+            return (row.seed + sample) % 2**32
         head, tail = self._frame(sample)
-        prompt = json.dumps(nfc(row.prompt), ensure_ascii=False)
-        text = f"{head}{prompt}{tail}"
-        if self.seeded:
-            seed = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) & 0x7FFFFFFF
-            head, middle, tail = self._seeded_frame(sample)
-            text = f"{head}{prompt}{middle}{seed}{tail}"
-        return hashlib.sha256(text.encode()).hexdigest()
+        return int(_sha256(f"{head}{prompt}{tail}")[:8], 16) & 0x7FFFFFFF
 
     @cached_property
     def _frames(self) -> dict[Any, Any]:
         return {}
 
     def _frame(self, sample: int) -> tuple[str, str]:
+        """What stands before and after the prompt in the canonical text of a request without a seed."""
         found = self._frames.get(sample)
         if found is None:
-            assert self.base is not None
-            text = canonical_json(canonical(replace(self.base, prompt=_MARK, sample=sample)))
+            text = canonical_json(self._marked(sample))
             found = self._frames[sample] = tuple(text.split(json.dumps(_MARK)))
         head, tail = found
         return head, tail
 
     def _seeded_frame(self, sample: int) -> tuple[str, str, str]:
+        """The same with a seed: what stands before the prompt, between it and the seed, and after it."""
         found = self._frames.get((sample, "seed"))
         if found is None:
-            assert self.base is not None
-            values = canonical(replace(self.base, prompt=_MARK, sample=sample))
-            text = canonical_json({**values, "seed": "\x01"})
+            text = canonical_json({**self._marked(sample), "seed": _SEED_MARK})
             head, rest = text.split(json.dumps(_MARK))
-            found = self._frames[sample, "seed"] = (head, *rest.split(json.dumps("\x01")))
+            found = self._frames[sample, "seed"] = (head, *rest.split(json.dumps(_SEED_MARK)))
         head, middle, tail = found
         return head, middle, tail
+
+    def _marked(self, sample: int) -> dict[str, Any]:
+        assert self.base is not None
+        return canonical(replace(self.base, prompt=_MARK, sample=sample))
+
+
+def _sha256(text: str) -> Key:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
@@ -165,7 +179,7 @@ def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
         return Blueprint(refusal=chosen.reason, losers=chosen.losers)
     finish = _finish(row, chosen)
     if row.provider == PLACEHOLDER:
-        base, unit = _stand_in(row, chosen), Estimate(0, 0, "exact")
+        base, unit = _stand_in(chosen), Estimate(0, 0, "exact")
     else:
         base, unit = _base(row, chosen, context), chosen.unit
     return Blueprint(
@@ -246,7 +260,7 @@ def _base(row: Row, chosen: Choice, context: Context) -> Request:
     )
 
 
-def _stand_in(row: Row, chosen: Choice) -> Request:
+def _stand_in(chosen: Choice) -> Request:
     size = chosen.size_plan.size
     return Request(
         provider=PLACEHOLDER,
@@ -257,7 +271,6 @@ def _stand_in(row: Row, chosen: Choice) -> Request:
         height=size.height,
         quality=chosen.quality,
         wire_format="png",
-        seed=row.seed,
     )
 
 

@@ -21,6 +21,8 @@ __all__ = ["Context", "Draft", "Planned", "Seen", "fingerprint", "plan"]
 
 #: Rows looked up at once.
 CHUNK = 500
+#: Kinds of rows remembered: rows that are all different must not fill the memory.
+MEMO = 4_000
 
 #: buy: to be made · cached: the cache has it · kept: the folder has it · refused: planning says no ·
 #: unknown: an earlier attempt may have paid for it · flawed: paid for before, and no use.
@@ -106,7 +108,7 @@ def _drafts(rows: Iterable[Placed], context: Context, memo: dict[Any, Blueprint]
         shape = _shape(row)
         found = memo.get(shape)
         if found is None:
-            if len(memo) > 20_000:  # rows that are all different must not fill the memory
+            if len(memo) >= MEMO:
                 memo.clear()
             found = memo[shape] = blueprint_of(row, place, context)
         for sample in range(row.n):
@@ -117,15 +119,19 @@ def _drafts(rows: Iterable[Placed], context: Context, memo: dict[Any, Blueprint]
 _ROW_ONLY = frozenset({"id", "prompt", "tags", "callback_url", "priority", "deadline"})
 
 
+#: Fields of which a blueprint asks only whether they say anything.
+_SAID_OR_NOT = frozenset({"seed", "text"})
+
+
 def _shape(row: Row) -> Any:
     """What a blueprint depends on: every field that was set but those of the row alone."""
-    return tuple(
-        [(name, _hashable(getattr(row, name))) for name in sorted(row.model_fields_set) if name not in _ROW_ONLY]
-    )
+    return tuple([(name, _weight(name, getattr(row, name))) for name in sorted(row.model_fields_set - _ROW_ONLY)])
 
 
-def _hashable(value: Any) -> Any:
-    return repr(value) if isinstance(value, (dict, list)) else value
+def _weight(name: str, value: Any) -> Any:
+    if name in _SAID_OR_NOT:
+        return value not in (None, "")
+    return repr(value) if isinstance(value, dict | list) else value
 
 
 def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planned:

@@ -130,7 +130,7 @@ def open_store(home: Path) -> Store:
 
 
 def providers(settings: Settings, catalog: Catalog, clock: Clock) -> dict[str, Provider]:
-    """Every provider that this version can call, wrapped: retry(limit(breaker(provider)))."""
+    """Every provider that this version can call, wrapped: retry(breaker(limit(provider)))."""
     from imagegen.providers.openai import OpenAI
     from imagegen.providers.placeholder import Placeholder
     from imagegen.providers.wrap import breaking, limited, retrying
@@ -138,14 +138,14 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> dict[str, P
     key = settings.keys.get("openai")
     offers = _offers(catalog, "openai")
     openai = OpenAI(
-        api_key=key.reveal() if key else "none",
+        api_key=key.reveal() if key else "",
         base_url=settings.addresses.get("openai"),
         offers=offers,
         limits=limits(settings, "openai", offers),
     )
     return {
         PLACEHOLDER: Placeholder(concurrency=settings.concurrency.get(PLACEHOLDER) or settings.workers or 4),
-        "openai": retrying(limited(breaking(openai, clock), clock), clock),
+        "openai": retrying(breaking(limited(openai, clock), clock), clock),
     }
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from imagegen.errors import StorageError
@@ -77,18 +78,55 @@ def connect(path: Path, *, create: bool = True) -> sqlite3.Connection:
     cannot be used: damaged, newer than this version, not writable."""
     try:
         return _opened(path, create=create)
-    except sqlite3.DatabaseError as problem:
-        raise StorageError(
-            f"the ledger {path} cannot be used: {problem}",
-            "move it away and restore a copy of it, or free space and rights; nothing was spent",
-        ) from problem
+    except (sqlite3.DatabaseError, OSError) as problem:
+        raise _unusable(path, problem) from problem
+
+
+def _unusable(path: Path, problem: Exception) -> StorageError:
+    said = problem.strerror if isinstance(problem, OSError) else problem
+    return StorageError(
+        f"the ledger {path} cannot be used: {said}",
+        "move it away and restore a copy of it, or free space and rights; nothing was spent",
+    )
+
+
+def _newer(path: Path, version: int) -> StorageError:
+    return StorageError(
+        f"the ledger {path} was written by a newer imagegen (version {version}, this one knows {VERSION})",
+        "update imagegen; nothing was spent",
+    )
 
 
 def read_only(path: Path) -> sqlite3.Connection:
-    """A second connection for reading beside the writer."""
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=60)
-    connection.execute("PRAGMA query_only=ON")
+    """A second connection for reading beside the writer. Raises StorageError, one line, when the file is
+    damaged, newer than this version, or no ledger."""
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=60
+        )
+        connection.execute("PRAGMA query_only=ON")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError as problem:
+        raise _unusable(path, problem) from problem
+    if version > VERSION:
+        connection.close()
+        raise _newer(path, version)
     return connection
+
+
+@contextlib.contextmanager
+def looking(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """The ledger for a command that only looks; None where there is none yet. Creates nothing.
+    Raises StorageError, one line, when it is damaged, at the first look or at a later one."""
+    if not path.exists():
+        yield None
+        return
+    try:
+        with contextlib.closing(read_only(path)) as connection:
+            begun = connection.execute("PRAGMA user_version").fetchone()[0] > 0
+            yield connection if begun else None
+    except sqlite3.DatabaseError as problem:
+        raise _unusable(path, problem) from problem
 
 
 def _opened(path: Path, *, create: bool) -> sqlite3.Connection:
@@ -117,10 +155,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         _execute_all(connection, TABLES)
     elif version > VERSION:
         connection.execute("ROLLBACK")
-        raise StorageError(
-            f"the ledger {path} was written by a newer imagegen (version {version}, this one knows {VERSION})",
-            "update imagegen; nothing was spent",
-        )
+        connection.close()
+        raise _newer(path, version)
     elif version < VERSION:
         connection.execute("ROLLBACK")
         shutil.copy2(path, path.with_name(f"{path.name}.v{version}-{int(time.time())}.bak"))

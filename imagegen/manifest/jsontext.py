@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from imagegen.manifest.advice import Misfit, short
-from imagegen.manifest.values import Plain
+from imagegen.manifest.values import DEEPEST, Plain
 
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -26,6 +26,8 @@ def read_json(text: str) -> Any:
         raise Misfit(f"not JSON: {error.msg}", "correct it, one value per line", (error.colno,)) from None
     except RecursionError:
         raise Misfit("nested too deeply", "make it flatter") from None
+    if text.count("{") + text.count("[") > DEEPEST and _deep(value, DEEPEST):
+        raise Misfit(f"nested more than {DEEPEST} levels deep", "make it flatter")
     if "\\u" in text and _hidden(value):
         raise Misfit("it holds NUL or half a character", "remove the \\u escape that is no character")
     return value
@@ -42,6 +44,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise Misfit(f"the key {short(twice)} is given twice", "keep one of them")
     return value
+
+
+def _deep(value: Any, left: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return inner is not None and (left == 0 or any(_deep(item, left - 1) for item in inner))
 
 
 def _hidden(value: Any) -> bool:

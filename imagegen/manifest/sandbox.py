@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Undefined, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from imagegen.manifest.plaintext import plain, slug
@@ -32,6 +33,11 @@ _METHODS = (
 # fmt: on
 _STATEMENTS = (nodes.Output, nodes.If, nodes.For)
 _MAPPING_METHODS = ("get", "items", "keys", "values")
+_SAFE: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (str, _METHODS),
+    (dict, _MAPPING_METHODS),
+    (LoopContext, ("first", "index", "index0", "last", "length")),
+)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -56,8 +62,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Only methods that cannot make text much longer than it is."""
-        known = _METHODS if isinstance(obj, str) else _MAPPING_METHODS if isinstance(obj, dict) else ()
+        known = next((names for kind, names in _SAFE if isinstance(obj, kind)), ())
         return attr in known
+
+    def wrap_str_format(self, value: Any) -> None:
+        """No `format`: its widths could make a text of any length."""
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Products and remainders of numbers; nothing that repeats or formats text."""
@@ -82,7 +91,10 @@ def _shown(value: Any) -> Any:
         return "true" if value else "false"
     if callable(value) and not isinstance(value, Undefined):
         raise SecurityError("a method stands where a value is wanted; call it with ()")
-    return value
+    if isinstance(value, str | int | float | Undefined):
+        return value
+    kind = "nothing" if value is None else type(value).__name__
+    raise SecurityError(f"{kind} stands where text is wanted")
 
 
 def _few(values: Any) -> list[Any]:

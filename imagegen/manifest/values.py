@@ -10,6 +10,9 @@ import math
 import re
 from typing import Any
 
+#: Levels of mappings and lists within each other.
+DEEPEST = 20
+
 Mark = tuple[int, int]
 
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,29})")

@@ -15,11 +15,10 @@ import yaml
 from imagegen.errors import ManifestError
 from imagegen.manifest.advice import short
 from imagegen.manifest.bytesource import read_text
-from imagegen.manifest.values import Block, Items, Mark, Plain
+from imagegen.manifest.values import DEEPEST, Block, Items, Mark, Plain
 
 _STANDARD = "tag:yaml.org,2002:"
 LARGEST = 64 * 2**20
-DEEPEST = 20
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

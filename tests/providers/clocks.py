@@ -6,21 +6,16 @@ import threading
 
 
 class HandClock:
-    """Waiting moves it on. `stop_after`: how many waits pass before one is interrupted."""
+    """Waiting moves it on; `passed` is how far. `stop_after`: how many waits pass before one is interrupted."""
 
     def __init__(self, now: float = 1_800_000_000.0, stop_after: int | None = None) -> None:
-        self.start = self.time = now
+        self.start, self.passed = now, 0.0
         self.waits: list[float] = []
         self.stop_after = stop_after
         self._lock = threading.Lock()
 
-    @property
-    def passed(self) -> float:
-        """Seconds since the beginning."""
-        return self.time - self.start
-
     def now(self) -> float:
-        return self.time
+        return self.start + self.passed
 
     def monotonic(self) -> float:
         return self.passed
@@ -30,5 +25,5 @@ class HandClock:
             if self.stop_after is not None and len(self.waits) >= self.stop_after:
                 return True
             self.waits.append(seconds)
-            self.time += max(seconds, 0.0)
+            self.passed += max(seconds, 0.0)
             return False

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import diskcache
 import pytest
 
+from imagegen.errors import StorageError
 from imagegen.stores.index import Index, PlainDisk, Refused
 
 
@@ -90,7 +93,7 @@ def test_file_name_in_the_database_is_never_opened(index: Index, tmp_path: Path,
     inside = Path(index.folder) / "ab" / "cd"
     inside.mkdir(parents=True)
     (inside / "file.val").write_bytes(b"inside")
-    change(index, "UPDATE Cache SET mode = ?, filename = ?, value = NULL", mode, name.format(root=tmp_path))
+    change(index, "UPDATE Cache SET mode = ?, filename = ?", mode, name.format(root=tmp_path))
 
     assert ask_everything(index) == (None, {}, [("key", None)], ["key"])
 
@@ -137,6 +140,30 @@ def test_plain_diskcache_would_have_run_the_code(index: Index, tmp_path: Path) -
         naive.get("key")
 
     assert (tmp_path / "boom").exists()
+
+
+def test_full_disk_is_no_reason_to_throw_the_index_away(tmp_path: Path) -> None:
+    """An index that cannot be opened for want of space is a StorageError, and whole once there is space."""
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("mounting a small file system is not permitted here (needs root)")
+    try:
+        index = Index(str(tmp_path / "index"))
+        index.set_many({"key": b"value"})
+        index.close()
+        with contextlib.suppress(OSError), open(tmp_path / "filler", "wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4096))
+        with pytest.raises(StorageError, match=r"free space if the disk is full"):
+            Index(str(tmp_path / "index"))
+        (tmp_path / "filler").unlink()
+        index = Index(str(tmp_path / "index"))
+        assert index.get("key") == b"value"
+        index.close()
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 def test_nothing_is_ever_evicted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -16,28 +17,44 @@ from imagegen.providers.wrap.base import INTERRUPTED, Wrapper, all_failed, submi
 BURST = 2.0
 #: Longer than this nobody waits for a provider that asked for silence.
 PATIENCE = 900.0
+#: No wait is shorter: a clock may not be able to tell less.
+GRAIN = 0.001
 #: The pause after a rate limit that names none.
 SHORT_PAUSE = 1.0
 
 
 class Bucket:
-    """A sustained rate of `per_minute` units. In any 60 s no more than that many pass, bursts included: the burst is
-    taken off the rate. Times are a monotonic clock's seconds. Not thread-safe."""
+    """A limit of `per_minute` units: paced evenly, with a small burst after a quiet time, and whatever the mix of
+    batches, never more than that in any 60 s (one batch that is larger than the limit passes alone). Times are a
+    monotonic clock's seconds. Not thread-safe."""
 
     def __init__(self, per_minute: float) -> None:
-        burst = max(1.0, per_minute * BURST / 60)
-        self._each = 60 / (per_minute - burst + 1)
-        self._slack = (burst - 1) * self._each
-        self._full_at = float("-inf")
+        self._most, self._each = per_minute, 60 / per_minute
+        self._slack = max(BURST - self._each, 0.0)
+        self._paced = float("-inf")
+        self._passed: deque[tuple[float, float]] = deque()
+        self._sum = 0.0
 
     def ready_in(self, units: float, now: float) -> float:
         """Seconds until `units` may pass; 0 or less: now."""
-        start = max(self._full_at, now - self._slack)
-        return start + max(units - 1, 0) * self._each - now if units else 0.0
+        return max(self._paced - now, self._room_in(units, now)) if units else 0.0
 
     def take(self, units: float, now: float) -> None:
         """`units` pass now."""
-        self._full_at = max(self._full_at, now - self._slack) + units * self._each
+        self._paced = max(self._paced, now - self._slack) + units * self._each
+        self._passed.append((now, units))
+        self._sum += units
+
+    def _room_in(self, units: float, now: float) -> float:
+        """Seconds until the minute before has room for `units`."""
+        while self._passed and self._passed[0][0] + 60 <= now:
+            self._sum -= self._passed.popleft()[1]
+        left, wait = self._sum, 0.0
+        for time, passed in self._passed:
+            if left + units <= self._most:
+                break
+            left, wait = left - passed, time + 60 - now
+        return wait
 
 
 class Limited(Wrapper):
@@ -93,7 +110,7 @@ class Limited(Wrapper):
                 if pause <= 0:
                     self._take(units, now)
                     return self._count(len(batch))
-                if self.clock.wait(pause):
+                if self.clock.wait(max(pause, GRAIN)):
                     return INTERRUPTED
 
     def _buckets(self, units: tuple[int, int]) -> Iterator[tuple[Bucket, int]]:

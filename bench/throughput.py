@@ -1,0 +1,117 @@
+"""Pictures per second of `imagegen run` against a bare loop over the same SDK.
+
+    python -m bench.throughput [--rows 1632] [--latency 0.05] [--workers 64]
+
+Both ask the local OpenAI-dialect server of the tests (a process of its own) for the same prompts at the
+same size. The bare loop is a thread pool that calls the SDK, fully decodes each picture and writes it to
+a file: no ledger, no cache, no budget, nothing synced to disk. `imagegen run` does all of that. The two
+take turns, `--turns` times; the ratio is of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import csv
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+MODEL, QUALITY, SIZE = "gpt-image-2.5-flare", "medium", "1024x1024"
+
+
+def prompts(rows: int) -> list[str]:
+    """The Parti prompts where they are to be had, else made-up ones of the same length."""
+    shared = Path(__file__).parents[2] / "shared" / "data" / "PartiPrompts.tsv"
+    found: list[str] = []
+    if shared.exists():
+        found = [line.split("\t")[0] for line in shared.read_text(encoding="utf-8").splitlines()[1:]]
+    found = [text.strip() for text in found if text.strip()] or ["a lighthouse on a cliff at dusk, oil on canvas"]
+    return [f"{found[n % len(found)]} ({n})" for n in range(rows)]
+
+
+def bare(texts: list[str], address: str, workers: int, folder: Path) -> float:
+    """Seconds of the bare loop."""
+    import openai
+    from PIL import Image
+
+    client = openai.OpenAI(api_key="sk-bench", base_url=address, max_retries=0)
+
+    def one(item: tuple[int, str]) -> None:
+        number, text = item
+        answer = client.images.generate(model=MODEL, prompt=text, size=SIZE, quality=QUALITY, output_format="png")
+        data = base64.b64decode(answer.data[0].b64_json)
+        Image.open(io.BytesIO(data)).load()
+        (folder / f"{number}.png").write_bytes(data)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(one, enumerate(texts)))
+    return time.perf_counter() - began
+
+
+def ours(manifest: Path, address: str, workers: int, folder: Path) -> tuple[float, dict[str, object]]:
+    """Seconds of `imagegen run` as it counts them (from the lock to the report), and its summary."""
+    command = [sys.executable, "-m", "imagegen", "run", str(manifest), "-o", str(folder / "out"), "--json", "--yes"]
+    environment = {**os.environ, "IMAGEGEN_HOME": str(folder / "home"), "OPENAI_BASE_URL": address}
+    environment |= {"OPENAI_API_KEY": "sk-bench"}
+    done = subprocess.run(
+        [*command, "--workers", str(workers)], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"imagegen run ended with {done.returncode}: {done.stderr[-600:]}")
+    summary = json.loads(done.stdout.splitlines()[-1])
+    return float(summary["seconds"]), summary
+
+
+def main() -> None:
+    """Run both and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1632)
+    parser.add_argument("--latency", type=float, default=0.05)
+    parser.add_argument("--workers", type=int, default=64)
+    parser.add_argument("--turns", type=int, default=3)
+    asked = parser.parse_args()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.cloud", "--port", "0", "--latency", str(asked.latency)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    address = server.stdout.readline().strip()
+    texts = prompts(asked.rows)
+    times: dict[str, list[float]] = {"bare": [], "imagegen": []}
+    try:
+        for turn in range(asked.turns):
+            with tempfile.TemporaryDirectory() as place:
+                folder = Path(place)
+                (folder / "bare").mkdir()
+                manifest = folder / "rows.csv"
+                with open(manifest, "w", newline="", encoding="utf-8") as out:
+                    table = csv.writer(out)
+                    table.writerow(["id", "prompt", "model", "quality", "size"])
+                    table.writerows([f"r{n}", text, MODEL, QUALITY, SIZE] for n, text in enumerate(texts))
+                turns = [
+                    lambda: times["bare"].append(bare(texts, address, asked.workers, folder / "bare")),
+                    lambda: times["imagegen"].append(ours(manifest, address, asked.workers, folder)[0]),
+                ]
+                for each in turns if turn % 2 == 0 else reversed(turns):
+                    each()
+    finally:
+        server.terminate()
+    middle = {name: statistics.median(each) for name, each in times.items()}
+    print(f"{asked.rows} pictures, {asked.workers} at a time, {asked.latency * 1000:g} ms latency, {os.cpu_count()} cores")
+    for name, seconds in middle.items():
+        print(f"  {name:10} {asked.rows / seconds:8.1f} images/s   {seconds:7.2f} s   {[round(t, 2) for t in times[name]]}")
+    print(f"  ratio      {middle['bare'] / middle['imagegen']:8.3f}")
+
+
+if __name__ == "__main__":
+    main()

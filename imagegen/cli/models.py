@@ -1,0 +1,72 @@
+"""`imagegen models list` and `imagegen models show NAME`: the catalogue, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from imagegen.catalog import Catalog
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="The catalogue of models: who serves them, what they can do, what they cost.",
+)
+
+Own = Annotated[list[Path] | None, typer.Option("--catalog", help="A catalogue file of your own, laid over ours.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")]
+Served = Annotated[str | None, typer.Option(help="Only what this provider serves.")]
+Status = Annotated[str | None, typer.Option(help="Only active, deprecated or retired models.")]
+Can = Annotated[str | None, typer.Option(help="Only what can do all of these: text,edit,mask,alpha,seed,lora,...")]
+
+
+@app.command("list", help="All models: who serves them, what a picture costs, what they are best for.")
+def list_models(
+    provider: Served = None, status: Status = None, can: Can = None, catalog: Own = None, as_json: AsJson = False
+) -> int:
+    """Choose, sort, print."""
+    from datetime import UTC, datetime
+
+    from imagegen.cli import model_list
+
+    book, today = _catalog(catalog), datetime.now(UTC).date()
+    chosen = model_list.choose(book, today, provider=provider, status=status, can=can)
+    if as_json:
+        for line in chosen:
+            print(json.dumps(model_list.as_json(line), ensure_ascii=False))  # noqa: T201
+    else:
+        model_list.print_list(chosen, len(book.models))
+    return 0
+
+
+@app.command("show", help="Everything about one model: sizes, prices, limits, where each figure is from.")
+def show_model(
+    name: Annotated[str, typer.Argument(help="As in the list, or PROVIDER/MODEL.", show_default=False)],
+    catalog: Own = None,
+    as_json: AsJson = False,
+) -> int:
+    """Find, print."""
+    from datetime import UTC, datetime
+
+    from imagegen.cli import model_card
+
+    book, today = _catalog(catalog), datetime.now(UTC).date()
+    model, provider = book.find(name)
+    offers = [offer for offer in model.offers if provider in (None, offer.provider)]
+    if as_json:
+        print(json.dumps(model_card.as_json(book, model, offers, today), ensure_ascii=False))  # noqa: T201
+    else:
+        model_card.print_card(book, model, offers, today)
+    return 0
+
+
+def _catalog(own: list[Path] | None) -> Catalog:
+    """Our catalogue, the files that the settings name, and those of the command line, in this order."""
+    from imagegen import catalog, settings
+
+    return catalog.load([*settings.load().catalogs, *(own or ())])
