@@ -18,11 +18,12 @@ from imagegen.results import as_result
 
 if TYPE_CHECKING:
     from imagegen.run import Kit, Loop
-    from imagegen.session import Order
     from imagegen.wiring import Project
 
 
-def close(project: Project, order: Order, kit: Kit, loop: Loop, seconds: float) -> Summary:
+def close(
+    project: Project, kit: Kit, loop: Loop, seconds: float, *, output: Path, step_summary: Path | None = None
+) -> Summary:
     """Write the results and the books' last line for this run."""
     if kit.ledger.failed:
         raise kit.ledger.failed
@@ -53,11 +54,11 @@ def close(project: Project, order: Order, kit: Kit, loop: Loop, seconds: float) 
         seconds=seconds,
         run=loop.run,
         manifest=project.manifest.path.name,
-        output=str(order.output),
+        output=str(output),
         stopped_by=loop.why or None,
     )
     try:
-        _write_files(kit, loop.run, summary, order.step_summary)
+        _write_files(kit, loop.run, summary, step_summary)
     except OSError as problem:
         raise StorageError(f"the results cannot be written: {problem}", "free space, then run again") from problem
     said = {**counts, "spent_usd": plain(spent), "estimated_usd": plain(estimated)}

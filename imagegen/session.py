@@ -119,7 +119,14 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         ledger.write(lambda connection: runs.begin_work(connection, run))
         loop.work_off()
         ledger.settle(run)
-        return closing.close(project, order, kit, loop, parts.clock.monotonic() - began)
+        return closing.close(
+            project,
+            kit,
+            loop,
+            parts.clock.monotonic() - began,
+            output=order.output,
+            step_summary=order.step_summary,
+        )
 
 
 def _collection(ledger: Ledger, folder: OutputFolder) -> str:

@@ -81,15 +81,15 @@ def _settled(body: dict[str, Any]) -> tuple[int, int, str]:
     size = body.get("size", "auto")
     width, height = (int(part) for part in ("1024x1024" if size == "auto" else size).split("x"))
     quality = body.get("quality", "auto")
-    if body["model"] == "dall-e-3":
+    if body["model"].startswith("dall-e"):
         return width, height, "standard" if quality == "auto" else quality
     return width, height, "high" if quality == "auto" else quality
 
 
 def _cost(body: dict[str, Any], n: int, width: int, height: int, quality: str) -> tuple[dict[str, Any] | None, int]:
     """The `usage` object (DALL-E has none) and the amount in nanodollars."""
-    if body["model"] == "dall-e-3":
-        return None, n * prices.dalle_price(quality, width, height)
+    if body["model"].startswith("dall-e"):
+        return None, n * prices.dalle_price(body["model"], quality, width, height)
     text = prices.text_tokens(body["prompt"])
     image = n * prices.image_tokens(body["model"], quality, width, height)
     text_price, image_price = prices.token_prices(body["model"])
@@ -123,7 +123,7 @@ def _content(
     """The answer's JSON, joined by hand: the pictures are long."""
     rest: dict[str, Any] = {"created": int(time.time())}
     extra = ""
-    if body["model"] == "dall-e-3":
+    if body["model"].startswith("dall-e"):
         extra = ',"revised_prompt":' + json.dumps(f"Revised: {body['prompt']}")
     else:
         rest |= {

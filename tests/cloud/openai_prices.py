@@ -12,6 +12,7 @@ FLEX = {"low": 8, "medium": 12, "high": 24, "xhigh": 32, "max": 48}
 SECOND = {"low": 8, "medium": 24, "high": 48}
 DALLE = {("standard", True): 40_000_000, ("standard", False): 80_000_000}
 DALLE_HD = {("hd", True): 80_000_000, ("hd", False): 120_000_000}
+DALLE_2 = {256: 16_000_000, 512: 18_000_000, 1024: 20_000_000}
 
 
 def grid_tokens(grid: int, width: int, height: int) -> int:
@@ -43,6 +44,8 @@ def token_prices(model: str) -> tuple[int, int]:
     return 5_000, 40_000 if model == "gpt-image-1" else 30_000
 
 
-def dalle_price(quality: str, width: int, height: int) -> int:
-    """Nanodollars for one DALL-E 3 picture."""
+def dalle_price(model: str, quality: str, width: int, height: int) -> int:
+    """Nanodollars for one DALL-E picture."""
+    if model == "dall-e-2":
+        return DALLE_2[width]
     return (DALLE | DALLE_HD)[quality, width == height]

@@ -30,6 +30,7 @@ VALUES = {
 }
 THREE = {"auto", "1024x1024", "1536x1024", "1024x1536"}
 DALLE_SIZES = {"1024x1024", "1792x1024", "1024x1792"}
+SQUARES = {"256x256", "512x512", "1024x1024"}
 GPT_ONLY = {"background", "output_format", "output_compression", "moderation", "complexity"}
 DALLE_ONLY = {"response_format", "style"}
 FIRST = (
@@ -48,7 +49,9 @@ LATER = (
     "gpt-image-2.6-sunburst",
     "gpt-image-2.6-flare",
 )
-MODELS = (*FIRST, *SECOND, *LATER, "dall-e-3")
+DALLE = {"dall-e-2": SQUARES, "dall-e-3": DALLE_SIZES}
+LONGEST = {"dall-e-2": 1000, "dall-e-3": 4000}
+MODELS = (*FIRST, *SECOND, *LATER, *DALLE)
 
 
 class Flaw(NamedTuple):
@@ -84,7 +87,7 @@ def _model(body: dict[str, Any]) -> Flaw | None:
     model = body["model"]
     if model not in MODELS:
         return Flaw(404, "model_not_found", "model", f"The model '{model}' does not exist.")
-    wrong = (GPT_ONLY if model == "dall-e-3" else DALLE_ONLY) & body.keys()
+    wrong = (GPT_ONLY if model in DALLE else DALLE_ONLY) & body.keys()
     if wrong:
         name = min(wrong)
         return Flaw(400, "unknown_parameter", name, f"Unknown parameter: '{name}'.")
@@ -92,7 +95,7 @@ def _model(body: dict[str, Any]) -> Flaw | None:
 
 
 def _prompt(body: dict[str, Any]) -> Flaw | None:
-    most = 4000 if body["model"] == "dall-e-3" else 32000
+    most = LONGEST.get(body["model"], 32_000)
     if not body["prompt"]:
         return Flaw(400, "empty_string", "prompt", "Invalid 'prompt': empty string.")
     if len(body["prompt"]) > most:
@@ -102,8 +105,8 @@ def _prompt(body: dict[str, Any]) -> Flaw | None:
 
 def qualities(model: str) -> set[str]:
     """The words a model knows for quality."""
-    if model == "dall-e-3":
-        return {"standard", "hd"}
+    if model in DALLE:
+        return {"standard", "hd"} if model == "dall-e-3" else {"standard"}
     return {"auto", "low", "medium", "high"} | ({"xhigh", "max"} if model in LATER else set())
 
 
@@ -123,7 +126,7 @@ def _values(body: dict[str, Any]) -> Flaw | None:
 
 def _size(body: dict[str, Any]) -> Flaw | None:
     model, size = body["model"], body.get("size", "auto")
-    fixed = DALLE_SIZES if model == "dall-e-3" else THREE if model in FIRST else None
+    fixed = DALLE.get(model) or (THREE if model in FIRST else None)
     if "size" not in body or (fixed is None and size == "auto"):
         return None
     right = size in fixed if fixed is not None else _flexible(size)

@@ -62,6 +62,19 @@ def test_a_batch_counts_its_images() -> None:
     assert busiest(inner.at) <= 2
 
 
+def test_mixed_batches_keep_the_minute() -> None:
+    """Batches between single images never squeeze more images into a minute than allowed."""
+    clock = HandClock()
+    inner = Scripted(clock, limits=Limits(max_batch=4, images_per_minute=8))
+    outer = wrap(inner, clock)
+    sent: list[float] = []
+    for number in range(30):
+        size = 4 if number % 5 == 0 else 1
+        outcomes(outer, [replace(ONE, sample=sample) for sample in range(size)])
+        sent += [clock.passed] * size
+    assert 7 <= busiest(sent) <= 8
+
+
 def test_tokens_count() -> None:
     """Tokens per minute hold with the estimate that was handed in."""
     clock = HandClock()

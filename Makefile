@@ -1,0 +1,46 @@
+# Two commands set everything up: `make demo` and `make test`. They need Python 3.11+ and nothing else.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python,\
+	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench soak clean
+
+demo: $(VENV)/.core
+	$(BIN)/imagegen run manifests/quickstart.yaml
+
+test: $(VENV)/.dev
+	ci/apt.sh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -n 2 --dist worksteal
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench.throughput
+	$(BIN)/python -m bench.throughput --latency 2 --workers 256 --turns 1
+	$(BIN)/python -m bench.estimate
+	$(BIN)/python -m bench.second_run
+	$(BIN)/python -m bench.memory
+
+soak: $(VENV)/.dev
+	IMAGEGEN_SOAK=1 $(BIN)/pytest -m soak --timeout 7200
+
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "imagegen needs Python 3.11 or newer; none was found"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core pyproject.toml requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) out dist .pytest_cache .mypy_cache .ruff_cache
