@@ -19,7 +19,7 @@ from imagegen.catalog import Catalog
 from imagegen.domain.model import Estimate, Finish, Model, Offer
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request, canonical, canonical_json, nfc
-from imagegen.domain.row import Place, Row, pixels
+from imagegen.domain.row import Place, Row
 from imagegen.errors import ManifestError, UsageError
 from imagegen.routing import Choice, NoChoice, Routes
 
@@ -189,7 +189,7 @@ def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
         seeded="seed" in chosen.offer.can and row.provider != PLACEHOLDER,
         finish=finish,
         unit=unit,
-        premium=_premium(row, context),
+        premium=_premium(chosen, context),
         notes=chosen.notes,
     )
 
@@ -298,9 +298,11 @@ def _finish(row: Row, chosen: Choice) -> Finish:
     )
 
 
-def _premium(row: Row, context: Context) -> Nano | None:
+def _premium(chosen: Choice, context: Context) -> Nano | None:
+    """What the comparison model takes for a picture of the same size, its prompt not counted."""
     _, offer, quality = context.premium
-    wanted = pixels(row.size) if row.size else None
+    plan = chosen.size_plan
+    wanted = (plan.width, plan.height) if plan.width and plan.height else (plan.size.width, plan.size.height)
 
     def cost(size: Any) -> int | None:
         return prices.unit(offer.price, size, quality).expected

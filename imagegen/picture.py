@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from imagegen import container
+from imagegen import container, pngrows
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,11 +34,11 @@ class BadPicture(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture, upright. `alpha`: some of it is see-through. `blank`: practically one colour.
+    """A picture that decodes. `alpha`: some of it is see-through. `blank`: practically one colour.
     `signed`: the file carries content credentials. `clean`: the file holds this one picture as it is
     seen and nothing after it, so its bytes may be used as they are."""
 
-    image: Image = field(repr=False)
+    data: bytes = field(repr=False)
     width: int
     height: int
     format: container.Format
@@ -47,6 +47,12 @@ class Picture:
     blank: bool
     signed: bool
     clean: bool
+    decoded: Image | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def image(self) -> Image:
+        """The pixels, upright."""
+        return self.decoded or _upright(_decode(self.data, self.format))[0]
 
 
 def inspect(data: bytes) -> Picture:
@@ -54,6 +60,9 @@ def inspect(data: bytes) -> Picture:
     try:
         found = container.read(data)
         _cap(found.width, found.height)
+        if found.format == "png" and pngrows.lively(data):
+            size = (found.width, found.height)
+            return Picture(data, *size, "png", "image/png", False, False, found.signed, not found.tail)
         image = _decode(data, found.format)
     except (BadPicture, MemoryError):
         raise
@@ -64,7 +73,8 @@ def inspect(data: bytes) -> Picture:
     alpha = _see_through(upright)
     clean = not (found.tail or turned or image.mode == "CMYK" or getattr(image, "n_frames", 1) > 1)
     media = f"image/{found.format}"
-    return Picture(upright, *upright.size, found.format, media, alpha, _blank(upright, alpha), found.signed, clean)
+    blank = _blank(upright, alpha)
+    return Picture(data, *upright.size, found.format, media, alpha, blank, found.signed, clean, upright)
 
 
 def verify(

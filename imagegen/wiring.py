@@ -138,7 +138,8 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> dict[str, P
     key = settings.keys.get("openai")
     offers = _offers(catalog, "openai")
     openai = OpenAI(
-        api_key=key.reveal() if key else "",
+        # Without a key no row is planned for it, but what earlier runs were answered is still collected.
+        api_key=key.reveal() if key else "" if "openai" in settings.addresses else "none",
         base_url=settings.addresses.get("openai"),
         offers=offers,
         limits=limits(settings, "openai", offers),

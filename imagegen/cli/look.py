@@ -126,9 +126,11 @@ def refusing(project: Project) -> Refuses:
     from dataclasses import replace
 
     from imagegen.clock import SystemClock
+    from imagegen.settings import KEY_VARIABLES, Secret
     from imagegen.wiring import providers
 
-    known = providers(replace(project.settings, keys={}), project.catalog, SystemClock())
+    keys = dict.fromkeys(KEY_VARIABLES, Secret("none"))
+    known = providers(replace(project.settings, keys=keys), project.catalog, SystemClock())
 
     def refuses(request: Any) -> str | None:
         provider = known.get(request.provider)

@@ -85,7 +85,8 @@ def _by_megapixel(price: Price) -> str:
 
 def _by_tokens(price: Price) -> str:
     inputs = f", {_exact(price.image_in)} of input pictures" if price.image_in else ""
-    return f"by tokens, a million: {_exact(price.text_in)} of prompt{inputs}, {_exact(price.image_out)} of the picture made"
+    made = f"{_exact(price.image_out)} of the picture made"
+    return f"by tokens, a million: {_exact(price.text_in)} of prompt{inputs}, {made}"
 
 
 def _by_time(price: Price) -> str:

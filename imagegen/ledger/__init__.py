@@ -43,7 +43,11 @@ class Ledger:
         for folder in (home, self.spool, self.locks):
             _private(folder)
         connection = schema.connect(self.path)
-        self.notice = _adopt(connection)
+        try:
+            self.notice = _adopt(connection)
+        except sqlite3.DatabaseError as problem:
+            connection.close()
+            raise schema.unusable(self.path, problem) from problem
         self._writer = Writer(connection, on_failure)
 
     def write(self, op: Callable[[sqlite3.Connection], T]) -> T:

@@ -141,11 +141,14 @@ def sent(connection: sqlite3.Connection, attempt: str, clock: float) -> None:
 
 
 def accepted(connection: sqlite3.Connection, attempt: str, remote_id: str, poll_url: str | None) -> None:
-    """The provider took the job and named it."""
-    connection.execute(
-        "UPDATE attempts SET state = 'accepted', remote_id = ?, poll_url = ? WHERE id = ?",
+    """The provider took the job and named it. Raises ValueError for an attempt that was not sent or is over."""
+    changed = connection.execute(
+        "UPDATE attempts SET state = 'accepted', remote_id = ?, poll_url = ? WHERE id = ?"
+        " AND state IN ('sent', 'accepted')",
         (remote_id, poll_url, attempt),
-    )
+    ).rowcount
+    if not changed:
+        raise ValueError(f"attempt {attempt} is not at a provider")
 
 
 def bought(
@@ -199,13 +202,16 @@ def close(
 
 
 def again(connection: sqlite3.Connection, attempt: str, following: str, clock: float, reason: str) -> None:
-    """Close `attempt` as not charged and open `following` on the same reservation, claims and windows."""
-    connection.execute(
+    """Close `attempt` as not charged and open `following` on the same reservation, claims and windows.
+    Raises ValueError for an attempt that is over."""
+    opened = connection.execute(
         "INSERT INTO attempts (id, run, collection, provider, model, state, number, images, reserved, estimate,"
         " minute, day, opened) SELECT ?, run, collection, provider, model, 'reserved', number + 1, images, reserved,"
-        " estimate, minute, day, ? FROM attempts WHERE id = ?",
+        " estimate, minute, day, ? FROM attempts WHERE id = ? AND state IN ('reserved', 'sent', 'accepted')",
         (following, clock, attempt),
-    )
+    ).rowcount
+    if not opened:
+        raise ValueError(f"attempt {attempt} is over")
     connection.execute("UPDATE items SET attempt = ? WHERE attempt = ?", (following, attempt))
     connection.execute("UPDATE claims SET attempt = ? WHERE attempt = ?", (following, attempt))
     connection.execute(

@@ -84,7 +84,7 @@ def _used(connection: sqlite3.Connection, scope: Scope, run: str, now: float) ->
         names = [f"minute:{minute}" for minute in range(last - 60, last + 1)]
         marks = ",".join("?" * len(names))
         found = connection.execute(
-            f"SELECT COALESCE(SUM(reserved), 0), COALESCE(SUM(spent), 0) FROM buckets WHERE scope IN ({marks})",  # noqa: S608
+            f"SELECT COALESCE(SUM(reserved), 0), COALESCE(SUM(spent), 0) FROM buckets WHERE scope IN ({marks})",
             names,
         ).fetchone()
     else:

@@ -46,7 +46,7 @@ def of_rows(connection: sqlite3.Connection, collection: str, rows: Sequence[str]
     """What `collection` holds for `rows`, by (row, sample)."""
     marks = ",".join("?" * len(rows))
     found = connection.execute(
-        f"SELECT {_COLUMNS} FROM holdings WHERE collection = ? AND row IN ({marks})",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM holdings WHERE collection = ? AND row IN ({marks})",
         (collection, *rows),
     )
     return {(line[0], line[1]): Holding(*line) for line in found}
@@ -60,7 +60,7 @@ def count(connection: sqlite3.Connection, collection: str) -> int:
 def hold(connection: sqlite3.Connection, collection: str, holding: Holding) -> None:
     """`holding` now satisfies its row."""
     connection.execute(
-        f"INSERT OR REPLACE INTO holdings (collection, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO holdings (collection, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             collection, holding.row, holding.sample, holding.fingerprint, holding.key, holding.digest,
             holding.provider, holding.model, holding.address, holding.finish, holding.file, holding.bytes,

@@ -93,7 +93,7 @@ def same_file(connection: sqlite3.Connection, run: str, folds: Sequence[str]) ->
     """The (fold, about) of a staged line that already has one of `folds`."""
     marks = ",".join("?" * len(folds))
     found = connection.execute(
-        f"SELECT fold, about FROM jobs WHERE run = ? AND fold IN ({marks}) LIMIT 1",  # noqa: S608
+        f"SELECT fold, about FROM jobs WHERE run = ? AND fold IN ({marks}) LIMIT 1",
         (run, *folds),
     ).fetchone()
     return (found[0], found[1]) if found else None
@@ -142,7 +142,7 @@ def skip_rest(connection: sqlite3.Connection, run: str, reason: str, provider: s
     """Mark everything still to do (of one provider) as skipped; how many."""
     where, more = ("AND provider = ?", (provider,)) if provider else ("", ())
     return connection.execute(
-        f"UPDATE jobs SET state = 'skipped', reason = ? WHERE run = ? AND state = 'todo' {where}",  # noqa: S608
+        f"UPDATE jobs SET state = 'skipped', reason = ? WHERE run = ? AND state = 'todo' {where}",
         (reason, run, *more),
     ).rowcount
 
@@ -184,3 +184,15 @@ def sums(connection: sqlite3.Connection, run: str) -> tuple[Nano, Nano]:
         (run,),
     ).fetchone()
     return (found[0], found[1])
+
+
+def awaited(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    """Run -> the keys it still has to do, for every run that did not come to its end."""
+    found: dict[str, set[str]] = {}
+    lines = connection.execute(
+        "SELECT j.run, j.key FROM jobs j JOIN runs r ON r.id = j.run"
+        " WHERE r.state != 'ended' AND j.state = 'todo' AND j.key IS NOT NULL"
+    )
+    for run, key in lines:
+        found.setdefault(run, set()).add(key)
+    return found

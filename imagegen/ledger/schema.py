@@ -79,10 +79,11 @@ def connect(path: Path, *, create: bool = True) -> sqlite3.Connection:
     try:
         return _opened(path, create=create)
     except (sqlite3.DatabaseError, OSError) as problem:
-        raise _unusable(path, problem) from problem
+        raise unusable(path, problem) from problem
 
 
-def _unusable(path: Path, problem: Exception) -> StorageError:
+def unusable(path: Path, problem: Exception) -> StorageError:
+    """`problem` with the ledger at `path`, as one line for people."""
     said = problem.strerror if isinstance(problem, OSError) else problem
     return StorageError(
         f"the ledger {path} cannot be used: {said}",
@@ -107,7 +108,7 @@ def read_only(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA query_only=ON")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.DatabaseError as problem:
-        raise _unusable(path, problem) from problem
+        raise unusable(path, problem) from problem
     if version > VERSION:
         connection.close()
         raise _newer(path, version)
@@ -126,7 +127,7 @@ def looking(path: Path) -> Iterator[sqlite3.Connection | None]:
             begun = connection.execute("PRAGMA user_version").fetchone()[0] > 0
             yield connection if begun else None
     except sqlite3.DatabaseError as problem:
-        raise _unusable(path, problem) from problem
+        raise unusable(path, problem) from problem
 
 
 def _opened(path: Path, *, create: bool) -> sqlite3.Connection:

@@ -38,6 +38,7 @@ class Slot:
         """Write `chunks` as they come and return them joined. Raises ConnectionError when fewer bytes
         came than promised. A full disk loses nothing: the bytes are returned all the same and
         `trouble` says what happened."""
+        self._begin_anew()
         parts: list[bytes] = []
         at = _HEAD.size
         for chunk in chunks:
@@ -60,8 +61,13 @@ class Slot:
                 self.trouble = problem
         return at
 
+    def _begin_anew(self) -> None:
+        # An earlier answer must not pass for the one that comes now, should that be cut off.
+        self._write(bytes(_HEAD.size), 0)
+
     def renamed(self, attempt: str) -> None:
-        """The slot now belongs to `attempt`."""
+        """The slot now belongs to `attempt`, which has no answer yet."""
+        self._begin_anew()
         target = self.path.with_name(f"{attempt}.part")
         os.replace(self.path, target)
         self.path = target

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from imagegen.domain.money import Nano
 from imagegen.ledger.budgets import move
 
+#: A shorter beginning of an id names nothing.
+SHORTEST = 4
+
 
 @dataclass(frozen=True, slots=True)
 class UnknownAttempt:
@@ -25,6 +28,19 @@ class UnknownAttempt:
     rows: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An attempt that was unknown until somebody settled it; `charged` in nanodollars."""
+
+    attempt: str
+    provider: str
+    model: str
+    sent: float | None
+    closed: float
+    charged: Nano
+    rows: tuple[str, ...]
+
+
 def unknowns(connection: sqlite3.Connection, collection: str | None = None) -> Iterator[UnknownAttempt]:
     """Every unsettled unknown (of one collection), oldest first."""
     where, more = ("AND a.collection = ?", (collection,)) if collection else ("", ())
@@ -35,8 +51,7 @@ def unknowns(connection: sqlite3.Connection, collection: str | None = None) -> I
         more,
     ).fetchall()
     for line in found:
-        rows = connection.execute("SELECT row FROM items WHERE attempt = ? ORDER BY row, sample", (line[0],))
-        yield UnknownAttempt(*(*line, tuple(row[0] for row in rows)))
+        yield UnknownAttempt(*(*line, _rows(connection, line[0])))
 
 
 def total(connection: sqlite3.Connection, collection: str) -> tuple[int, Nano]:
@@ -75,3 +90,29 @@ def release_claims(connection: sqlite3.Connection, collection: str) -> int:
         "DELETE FROM claims WHERE attempt IN (SELECT id FROM attempts WHERE state = 'unknown' AND collection = ?)",
         (collection,),
     ).rowcount
+
+
+def settled(connection: sqlite3.Connection) -> Iterator[Settled]:
+    """Every attempt that somebody settled, oldest first."""
+    found = connection.execute(
+        "SELECT id, provider, model, sent, closed, COALESCE(charged, 0) FROM attempts WHERE basis = 'settled'"
+        " ORDER BY opened"
+    ).fetchall()
+    for line in found:
+        yield Settled(*(*line, _rows(connection, line[0])))
+
+
+def matching(connection: sqlite3.Connection, name: str) -> list[str]:
+    """The unknown attempts whose id begins with `name` (4 characters at least), or that have a row of this id."""
+    begins = name.lower() if len(name) >= SHORTEST else None
+    found = connection.execute(
+        "SELECT id FROM attempts WHERE state = 'unknown' AND (substr(id, 1, length(?1)) = ?1"
+        " OR id IN (SELECT attempt FROM items WHERE row = ?2)) ORDER BY opened",
+        (begins, name),
+    )
+    return [line[0] for line in found]
+
+
+def _rows(connection: sqlite3.Connection, attempt: str) -> tuple[str, ...]:
+    rows = connection.execute("SELECT row FROM items WHERE attempt = ? ORDER BY row, sample", (attempt,))
+    return tuple(row[0] for row in rows)

@@ -19,6 +19,21 @@ from imagegen.errors import StorageError
 T = TypeVar("T")
 Op = Callable[[sqlite3.Connection], Any]
 
+#: SQLite's codes for a disk or a file that cannot be used: everybody's trouble, not one operation's.
+_STORAGE = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    }
+)
 #: More than this many in one transaction would keep other processes waiting.
 GROUP = 512
 
@@ -33,13 +48,17 @@ class Writer:
         self._queue: SimpleQueue[tuple[Op, Future[Any]] | None] = SimpleQueue()
         self._on_failure = on_failure
         self.failed: StorageError | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._loop, name="ledger", daemon=True)
         self._thread.start()
 
     def submit(self, op: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Run `op` soon; the future is done only after its commit is on disk."""
         future: Future[T] = Future()
-        self._queue.put((op, future))
+        if self._closed:
+            future.set_exception(StorageError("the ledger is closed", "open it anew"))
+        else:
+            self._queue.put((op, future))
         return future
 
     def call(self, op: Callable[[sqlite3.Connection], T]) -> T:
@@ -48,6 +67,7 @@ class Writer:
 
     def close(self) -> None:
         """Finish what waits, then close the connection."""
+        self._closed = True
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
@@ -90,9 +110,9 @@ class Writer:
         self._connection.execute("SAVEPOINT op")
         try:
             value = op(self._connection)
-        except sqlite3.OperationalError:
-            raise  # the disk, not the operation
-        except Exception as error:  # noqa: BLE001  its caller gets it
+        except Exception as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _STORAGE:
+                raise
             if self._connection.total_changes != before:
                 self._connection.execute("ROLLBACK TO op")
             return None, error

@@ -120,6 +120,9 @@ class Store(Protocol):
     def remove(self, keys: Iterable[Key]) -> int:
         """Forget `keys`; a picture goes with its last key. Returns the bytes freed."""
 
+    def sweep(self) -> int:
+        """Remove what no key leads to, and unfinished writes. Returns the bytes freed."""
+
     def flush(self) -> None:
         """Write what is queued for the index. Nothing is lost without it: lookups heal the index."""
 

@@ -30,6 +30,7 @@ def imagegen(home: Path, tmp_path: Path) -> Imagegen:
             capture_output=True,
             encoding="utf-8",
             timeout=120,
+            check=False,
         )
 
     return run

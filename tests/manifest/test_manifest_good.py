@@ -80,6 +80,7 @@ TABLES: dict[str, tuple[str, str | bytes, list[dict[str, Any]]]] = {
     "old mac line ends": ("m.csv", "id,prompt\ra,b\rc,d", [{"id": "a"}, {"id": "c", "prompt": "d"}]),
     "semicolons": ("m.csv", "id;prompt\na;b, c\n", [{"id": "a", "prompt": "b, c"}]),
     "tabs in a csv": ("m.csv", "id\tprompt\na\tb, c\n", [{"id": "a", "prompt": "b, c"}]),
+    "commas before semicolons": ("m.csv", "prompt,a;b\nc;d,e\n", [{"prompt": "c;d"}]),
     "one column with commas in quotes": ("m.csv", 'prompt\n"b, c"\n', [{"prompt": "b, c"}]),
     "blank rows": ("m.csv", "\nid,prompt\n\na,b\n,\n\n", [{"id": "a", "prompt": "b"}]),
     "line within a cell": ("m.csv", 'prompt,n\n"a\nb ""c""",2\n', [{"prompt": 'a\nb "c"', "n": 2}]),
@@ -120,10 +121,11 @@ def test_reads_an_odd_table(tmp_path: Path, name: str, text: str | bytes, expect
     ] == expected
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8"])
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8", "utf-8-sig"])
 def test_reads_a_source_in_a_named_encoding(tmp_path: Path, encoding: str) -> None:
     """`source.encoding` and `source.delimiter` say how to read a table that is not plain UTF-8 with commas."""
     (tmp_path / "t.csv").write_bytes("prompt|n\ncafé, closed|2\n".encode(encoding))
+    encoding = encoding.removesuffix("-sig")
     text = f"{HEAD}source: {{file: t.csv, encoding: {encoding}, delimiter: '|'}}\n"
     assert [(row.prompt, row.n) for row in rows(written(tmp_path, text))] == [("café, closed", 2)]
 
@@ -205,7 +207,7 @@ def test_unused_keys_of_later_lines_are_noted_too(tmp_path: Path) -> None:
     lines = [{"prompt": "a"}, {"prompt": "b", "sed": 1}, {"prompt": "c", "sed": 2}]
     manifest = open_manifest(written(tmp_path, "\n".join(map(json.dumps, lines)), "m.jsonl"))
     assert manifest.notes == []
-    check(manifest)
+    assert check(manifest) + check(manifest) == 6
     assert manifest.notes == ["columns not used: sed (did you mean seed?)"]
 
 

@@ -162,6 +162,27 @@ def test_matrix_multiplies_a_source(tmp_path: Path) -> None:
     assert [placed.place.line for placed in rows] == [2, 2, 3, 3]
 
 
+def test_a_matrix_variable_stands_before_a_column_of_its_name(tmp_path: Path) -> None:
+    """The plain name is the variable; the column is still there under `row`."""
+    text = 'matrix: {c: [red]}\nsource: {file: t.csv, each: {prompt: "{{ c }} {{ row.c }}"}}\n'
+    assert made(tmp_path, text, t="c,d\nblue,x\n")[0].row.prompt == "red blue"
+
+
+def test_combinations_without_an_id_differ(tmp_path: Path) -> None:
+    """A made id speaks of the combination even where the prompt does not, so no row is merely a numbered other."""
+    rows = made(tmp_path, "matrix: {c: [red, blue]}\nrows: [{prompt: mug}]\n")
+    assert len({placed.row.id for placed in rows}) == 2
+    assert not any(placed.row.id.endswith("-2") for placed in rows)
+
+
+def test_a_source_without_each_needs_a_prompt_column(tmp_path: Path) -> None:
+    """The table is named, not the manifest, when its columns are no row fields; a default prompt will do."""
+    source = "source: {file: t.csv}\n"
+    with pytest.raises(ManifestError, match=r"t\.csv:1:1: there is no column prompt; the columns are id, title"):
+        made(tmp_path, source, t="id,title\na,b\n")
+    assert made(tmp_path, source + "defaults: {prompt: p}\n")[0].row.prompt == "p"
+
+
 def test_output_name_is_a_template(tmp_path: Path) -> None:
     """A name may speak of the row's fields, matrix variables and the table's columns."""
     text = """
@@ -188,6 +209,15 @@ def test_equal_rows_are_numbered(tmp_path: Path) -> None:
     assert first.startswith("a-red-mug-")
     assert [placed.row.id for placed in rows][1::2] == [f"{first}-2", f"{first}-3"]
     assert rows[2].row.id.rpartition("-")[0] == "a-red-mug"
+
+
+def test_a_given_id_may_meet_a_made_one(tmp_path: Path) -> None:
+    """An id that equals one made before it is refused, with the place of the row it was made for."""
+    first, second = made(tmp_path, "rows:\n  - {prompt: mug}\n  - {prompt: mug}\n")
+    assert second.row.id == f"{first.row.id}-2"
+    text = f"rows:\n  - {{prompt: mug}}\n  - {{prompt: mug}}\n  - {{id: {second.row.id}, prompt: cup}}\n"
+    with pytest.raises(ManifestError, match=r"m\.yaml:5:5: the id .* is used twice, first at .*m\.yaml:4:5"):
+        made(tmp_path, text)
 
 
 def test_a_made_id_is_the_row_alone(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from imagegen.errors import StorageError
 from imagegen.stores.disk import DiskStore
+from imagegen.stores.sidecar import to_entry
 from stores.contract import FACTS, PNG, StoreContract, key_of, picture, put
 
 WRITER = """
@@ -157,15 +159,16 @@ def test_rebuild_makes_the_index_from_the_sidecars(store: DiskStore, folder: Pat
     assert store.get(key_of("mug")) is not None
 
 
-def test_rebuild_repairs_a_damaged_index(store: DiskStore, folder: Path) -> None:
-    """An index damaged while it is open is made anew."""
+@pytest.mark.parametrize("start", [5_000, 30_000])
+def test_rebuild_repairs_a_damaged_index(store: DiskStore, folder: Path, start: int) -> None:
+    """A damaged index is made anew, whether the damage shows on opening or later."""
     for number in range(60):
         put(store, number)
     store.flush()
     store.close()
     database = folder / "index" / "cache.db"
     data = bytearray(database.read_bytes())
-    data[5000:] = b"\xff" * (len(data) - 5000)
+    data[start:] = b"\xff" * (len(data) - start)
     database.write_bytes(data)
 
     assert len(store.get_many([key_of(number) for number in range(60)])) == 60
@@ -242,6 +245,34 @@ def test_verify_finds(store: DiskStore, folder: Path, breaks: str, kinds: list[s
 
     assert sorted(problem.kind for problem in problems) == sorted(kinds)
     assert all("\n" not in str(problem) and str(problem.where) in str(problem) for problem in problems)
+
+
+def test_quick_verify_finds_a_cut_picture(store: DiskStore) -> None:
+    """A picture of another size is found without reading it; a changed bit only by reading."""
+    cut, changed = (store.put(key_of(name), picture(name), PNG, {}) for name in ("cut", "changed"))
+    store.path(cut).write_bytes(picture("cut")[:-1])
+    store.path(changed).write_bytes(b"!" + picture("changed")[1:])
+
+    assert [(problem.kind, problem.key) for problem in store.verify()] == [("damaged", cut.key)]
+    assert {problem.key for problem in store.verify(read_data=True)} == {cut.key, changed.key}
+
+
+def test_verify_says_what_is_wrong_with_the_index(store: DiskStore, folder: Path) -> None:
+    """Entries that are nonsense, lead nowhere or contradict their sidecar are told apart."""
+    put(store, "mug")
+    put(store, "vase")
+    put(store, "lamp")
+    store.flush()
+    sidecar(folder, key_of("vase")).unlink()
+    held = store.get(key_of("mug"))
+    assert held is not None
+    store._opened().set_many({held.key: to_entry(replace(held, width=1)), key_of("lamp"): b"nonsense"})
+
+    assert {problem.key: problem.what for problem in store.verify()} == {
+        key_of("mug"): f"the entry of key {held.key} is wrong",
+        key_of("vase"): f"the entry of key {key_of('vase')} leads nowhere",
+        key_of("lamp"): "an entry is not ours",
+    }
 
 
 def test_verify_finds_a_bit_flipped_anywhere(store: DiskStore, folder: Path) -> None:

@@ -85,6 +85,13 @@ def test_pickled_key_runs_no_code(index: Index, tmp_path: Path) -> None:
     assert not (tmp_path / "boom").exists()
 
 
+def test_key_that_is_not_marked_as_plain_counts_as_absent(index: Index) -> None:
+    """A text key whose row says "pickled" is no key."""
+    change(index, "UPDATE Cache SET raw = 0")
+
+    assert ask_everything(index) == (None, {}, [(None, b"value")], ["refused"])
+
+
 @pytest.mark.parametrize("mode", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", ["../secret", "{root}/secret", "ab/cd/file.val"])
 def test_file_name_in_the_database_is_never_opened(index: Index, tmp_path: Path, mode: int, name: str) -> None:

@@ -83,6 +83,7 @@ def test_size_counts_a_shared_picture_once_and_drops_it_whole() -> None:
     assert choose(shared, now=NOW, max_size=100) == []
     assert choose(shared, now=NOW, max_size=60) == ["c"]
     assert choose(shared, now=NOW, max_size=59) == ["c", "a", "b"]
+    assert choose([*shared, held("d", 1, 5)], now=NOW, max_size=4) == ["c", "a", "b", "d"]
 
 
 def test_size_spares_a_key_whose_picture_must_stay() -> None:

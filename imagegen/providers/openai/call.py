@@ -58,13 +58,14 @@ class Line:
         self._key = api_key
         self._lock = threading.Lock()
         self._client: Client | None = None
+        self._generate: Any = None
 
     def send(self, body: dict[str, Any], extra: Mapping[str, str], slip: Slip) -> Call:
         """Send `body`, with fields in `extra` that the SDK need not know, once, and return the whole answer.
 
         Raises what `errors.wire_errors` names when nothing or an error came, `errors.Cut` when the answer broke
         off, and StorageError when the intent cannot be written down (then nothing was sent)."""
-        generate: Any = self._open().images.with_streaming_response.generate
+        generate = self._open()
         slip.sending()
         with generate(**body, extra_body=dict(extra) or None) as response:
             length = response.headers.get("content-length")
@@ -81,18 +82,20 @@ class Line:
     def close(self) -> None:
         """Close the client, if it is open."""
         with self._lock:
-            client, self._client = self._client, None
+            client, self._client, self._generate = self._client, None, None
         if client is not None:
             client.close()
 
-    def _open(self) -> Client:
-        client = self._client
-        if client is not None:
-            return client
+    def _open(self) -> Any:
+        """The SDK's method that generates, on the one client."""
+        generate = self._generate
+        if generate is not None:
+            return generate
         with self._lock:
             if self._client is None:
                 self._client = self._new()
-            return self._client
+                self._generate = self._client.images.with_streaming_response.generate
+            return self._generate
 
     def _new(self) -> Client:
         import httpx2

@@ -164,7 +164,7 @@ def _options(request: Request, offer: Offer) -> str | None:
         given = _parsed(request.options)
     except ValueError:
         return "options must be a mapping of names to values"
-    allowed = _DALLE_OPTIONS if dalle else _OPTIONS
+    allowed = _OPTIONS if not dalle else _DALLE_3_OPTIONS if offer.api_name == "dall-e-3" else {}
     for name, value in given.items():
         if name not in allowed:
             return f"{request.model} has no option {name!r}; it has {', '.join(allowed) or 'none'}"
@@ -204,7 +204,7 @@ _OPTIONS: dict[str, Rule] = {
     "output_compression": _percent,
     "safety_identifier": _short_text,
 }
-_DALLE_OPTIONS: dict[str, Rule] = {"style": _one_of("vivid", "natural")}
+_DALLE_3_OPTIONS: dict[str, Rule] = {"style": _one_of("vivid", "natural")}
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,163 @@
+"""`imagegen explain MANIFEST ROW`: why a row goes to its model, and why the others lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagegen.cli import look
+from imagegen.domain.money import show
+
+if TYPE_CHECKING:
+    from imagegen.domain.row import Placed
+    from imagegen.plan import Planned
+    from imagegen.wiring import Project
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+#: So many ids are compared with one that is not there.
+COMPARED = 50_000
+
+Row = Annotated[str, typer.Argument(help="The id of a row, as `imagegen plan` shows it.", show_default=False)]
+
+
+@app.command(help="Why a row goes to its model, and why the others lost.")
+def explain(
+    manifest: look.Manifest,
+    row: Row,
+    routes: look.Routes = None,
+    model: look.Model = None,
+    provider: look.Provider = None,
+    optimize: look.Optimize = None,
+    catalog: look.Catalog = None,
+    output: look.Output = None,
+    as_json: look.AsJson = False,
+) -> int:
+    """Find the row, plan it, print."""
+    from imagegen.estimate import Totals
+
+    project = look.opened(manifest, routes=routes, model=model, provider=provider, optimize=optimize, catalog=catalog)
+    totals = Totals()
+    with look.planning(project, output, [find(project, row)]) as planned:
+        pictures = list(planned)
+    for picture in pictures:
+        totals.add(picture)
+    if as_json:
+        print(json.dumps(as_event(pictures), ensure_ascii=False))  # noqa: T201
+        return 0
+    look.say_notes(look.notes(project, totals))
+    _show(pictures)
+    return 0
+
+
+def find(project: Project, name: str) -> Placed:
+    """The row called `name`. Raises UsageError, with the nearest id, when there is none."""
+    from imagegen.errors import UsageError
+    from imagegen.manifest.advice import nearest
+
+    names: list[str] = []
+    for placed in project.manifest.rows():
+        if placed.row.id == name:
+            return placed
+        if len(names) < COMPARED:
+            names.append(placed.row.id)
+    meant = nearest(name, names)
+    todo = f"did you mean {meant}?" if meant else f"`imagegen plan {project.manifest.path}` shows the ids"
+    raise UsageError(f"{project.manifest.path.name}: no row is called {name!r}", todo)
+
+
+def _show(pictures: list[Planned]) -> None:
+    from imagegen.cli.sheet import cell, put, sheet
+
+    first = pictures[0]
+    put(cell(headline(first), style="bold"), "")
+    facts = sheet("", "", keep=())
+    for name, said in _facts(pictures):
+        facts.add_row(cell(name, style="dim"), cell(said))
+    put(facts)
+    if first.draft.blueprint.losers:
+        put("", cell("Not taken", style="bold"))
+        losers = sheet("", "", keep=())
+        for loser in first.draft.blueprint.losers:
+            losers.add_row(cell(f"{loser.model} on {loser.provider}"), cell(loser.reason))
+        put(losers)
+
+
+def headline(planned: Planned) -> str:
+    """ "mug: flux-schnell on replicate: the first choice for thumbnail"."""
+    chosen = planned.draft.blueprint.choice
+    if planned.state == "refused" or chosen is None:
+        return f"{planned.row.id}: refused: {planned.reason}"
+    return f"{planned.row.id}: {chosen.why}"
+
+
+def _facts(pictures: list[Planned]) -> Iterator[tuple[str, str]]:
+    first = pictures[0]
+    row, blueprint = first.row, first.draft.blueprint
+    chosen = blueprint.choice
+    yield "Prompt", row.prompt if len(row.prompt) <= 300 else f"{row.prompt[:300]}…"
+    yield "Stands at", ":".join(str(part) for part in first.draft.place if part)
+    if chosen is None:
+        return
+    yield "Model", f"{chosen.model.title} ({chosen.model.name}), {chosen.tier} tier"
+    if chosen.quality:
+        yield "Quality", chosen.quality
+    if blueprint.is_placeholder:
+        yield "Provider", f"placeholder, in place of {chosen.offer.provider}"
+    else:
+        yield "Provider", f"{blueprint.provider}, which calls it {chosen.offer.api_name}"
+    yield "Size", chosen.size_plan.note or f"{chosen.size_plan.size}, as it comes"
+    yield "Saved as", blueprint.finish.format
+    yield "Price", _price(first)
+    for planned in pictures:
+        yield f"Picture {planned.draft.sample + 1}" if len(pictures) > 1 else "State", state(planned)
+        if planned.draft.key:
+            yield "Key", planned.draft.key
+    for note in first.notes:
+        yield "Note", note
+
+
+def _price(planned: Planned) -> str:
+    blueprint = planned.draft.blueprint
+    price, real = blueprint.price(planned.row), blueprint.real(planned.row)
+    if blueprint.is_placeholder:
+        return f"{show(0)}; the model itself: {'price unknown' if real is None else show(real)}"
+    if price.expected is None or price.most is None:
+        return "unknown"
+    most = f", at most {show(price.most)}" if price.most != price.expected else ""
+    source = blueprint.choice.offer.price if blueprint.choice else None
+    since = f" ({source.source}, {source.read_on})" if source else ""
+    return f"{'~' if price.basis != 'exact' else ''}{show(price.expected)} a picture{most}{since}"
+
+
+#: A planned state in words.
+_WORDS = {
+    "buy": "not there yet: would be made",
+    "cached": "in the cache: costs nothing",
+    "kept": "in the output folder: stays as it is",
+    "refused": "refused",
+    "unknown": "not bought again",
+    "flawed": "not bought again",
+}
+
+
+def state(planned: Planned) -> str:
+    """Whether the picture is there already."""
+    words = _WORDS[planned.state]
+    return f"{words}; {planned.reason}" if planned.reason else words
+
+
+def as_event(pictures: list[Planned]) -> dict[str, Any]:
+    """The row for machines: its pictures as `plan` gives them, and the losers."""
+    from imagegen.cli.plan import as_event as picture
+
+    losers = pictures[0].draft.blueprint.losers
+    return {
+        "event": "explain",
+        "id": pictures[0].row.id,
+        "pictures": [picture(planned, planned.state) for planned in pictures],
+        "losers": [{"model": each.model, "provider": each.provider, "reason": each.reason} for each in losers],
+    }

@@ -1,0 +1,46 @@
+"""`imagegen validate MANIFEST`: is it well-formed, and does it name models and use cases that exist?"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from imagegen.cli import look, say
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on stdout.")]
+
+
+@app.command(help="Check a manifest without planning it.")
+def validate(
+    manifest: look.Manifest, routes: look.Routes = None, catalog: look.Catalog = None, as_json: AsJson = False
+) -> int:
+    """Read every row; the first thing that is wrong is one line with its place, and exit code 2."""
+    from imagegen.plan import plan
+
+    project = look.opened(manifest, routes=routes, catalog=catalog)
+    rows = pictures = 0
+    for planned in plan(project.manifest.rows(), project.context):
+        rows += planned.draft.sample == 0
+        pictures += 1
+    notes = project.manifest.notes
+    if as_json:
+        found = {"event": "manifest", "file": str(manifest), "rows": rows, "pictures": pictures, "notes": notes}
+        print(json.dumps(found, ensure_ascii=False))  # noqa: T201
+        return 0
+    for note in notes:
+        say.note(note)
+    print(say.visible(f"{manifest}: {_count(rows, 'row')}, {_verdict(rows, pictures)}"))  # noqa: T201
+    return 0
+
+
+def _verdict(rows: int, pictures: int) -> str:
+    more = f"; they make {_count(pictures, 'picture')}" if pictures != rows else ""
+    return f"{'well-formed' if rows == 1 else 'all well-formed'}{more}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
