@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from imagegen import finish as finishing
 from imagegen.domain.money import plain
@@ -55,8 +56,9 @@ def _adopted(desk: Desk, request: str, outcome: Made, charge: int) -> Held:
     return desk.store.put(key, outcome.artifact.data, outcome.artifact.media_type, facts, *size)
 
 
-def adopt(desk: Desk, bought: Bought) -> bool:
-    """Whether the store has, or can be given back, a picture that the books say was bought."""
+def adopt(desk: Desk, bought: Bought, request: str) -> bool:
+    """Whether the store has, or can be given back, a picture that the books say was bought: a power cut
+    may take its sidecar, never its bytes. `request` is its canonical JSON."""
     if desk.store.get(bought.key):
         return True
     for media_type in EXTENSIONS:
@@ -65,6 +67,15 @@ def adopt(desk: Desk, bought: Bought) -> bool:
         if path.exists():
             data = path.read_bytes()
             if hashlib.sha256(data).hexdigest() == bought.digest:
-                desk.store.put(bought.key, data, media_type, {"adopted": True})
+                _restore(desk, bought.key, data, media_type, json.loads(request))
                 return True
     return False
+
+
+def _restore(desk: Desk, key: str, data: bytes, media_type: str, values: dict[str, Any]) -> None:
+    facts = {name: values.get(name) for name in ("prompt", "provider", "model", "seed")} | {"request": values}
+    try:
+        picture = finishing.inspect(data)
+    except BadPicture:
+        return
+    desk.store.put(key, data, media_type, facts, picture.width, picture.height)

@@ -15,6 +15,7 @@ from imagegen.blueprint import PLACEHOLDER
 from imagegen.domain.money import Nano
 from imagegen.domain.row import Place
 from imagegen.plan import Planned, PlannedState
+from imagegen.routing import Loser
 
 #: So many refusals are kept with their reasons; the others are only counted.
 FIRST = 5
@@ -146,9 +147,9 @@ class Totals:
         self.refused += 1
         if len(self.refusals) < FIRST:
             self.refusals.append(Refusal(planned.row.id, planned.draft.place, planned.reason))
-        unpriced = next((each for each in planned.draft.blueprint.losers if each.kind == "unpriced"), None)
-        if unpriced:
-            self._line(unpriced.model, unpriced.provider, planned.row.use_case).unpriced += 1
+        lacking = unpriced(planned)
+        if lacking:
+            self._line(lacking.model, lacking.provider, planned.row.use_case).unpriced += 1
 
     def _compare(self, premium: Nano | None) -> None:
         if self.premium is not None:
@@ -203,6 +204,14 @@ def _merged(lines: Iterable[Line], keep: Callable[[Line], tuple[str, str, str]])
 
 def _names(line: Line) -> tuple[str, str, str]:
     return line.model, line.provider, line.use_case
+
+
+def unpriced(planned: Planned) -> Loser | None:
+    """The offer that nobody knows the price of, where that keeps a picture from being made."""
+    blueprint = planned.draft.blueprint
+    if blueprint.choice is not None:
+        return None
+    return next((loser for loser in blueprint.losers if loser.kind == "unpriced"), None)
 
 
 def after_hits(cost: Nano, percent: Decimal) -> Nano:

@@ -64,6 +64,16 @@ def write_durably(path: str | os.PathLike[str], data: bytes) -> None:
         raise storage_error(error, os.path.dirname(path), len(data)) from error
 
 
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path` (0600), whole or not at all; a power cut may undo it. For what can be made
+    again. The folder must exist. Raises StorageError."""
+    path = os.fspath(path)
+    try:
+        _write(path, data, durably=False)
+    except OSError as error:
+        raise storage_error(error, os.path.dirname(path), len(data)) from error
+
+
 def sync_folder(folder: str) -> None:
     """Make the names in `folder` survive a power cut. Does nothing where folders cannot be synced."""
     if os.name != "posix":
@@ -123,18 +133,20 @@ def _make(folder: str) -> None:
             raise
 
 
-def _write(path: str, data: bytes) -> None:
+def _write(path: str, data: bytes, *, durably: bool = True) -> None:
     folder = os.path.dirname(path) or "."
     temporary = os.path.join(folder, temporary_name())
     with _removed_on_failure(temporary):
         file = os.open(temporary, _NEW, 0o600)
         try:
             _write_all(file, data)
-            os.fsync(file)
+            if durably:
+                os.fsync(file)
         finally:
             os.close(file)
         os.replace(temporary, path)
-    sync_folder(folder)
+    if durably:
+        sync_folder(folder)
 
 
 def _write_all(file: int, data: bytes) -> None:

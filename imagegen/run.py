@@ -156,8 +156,9 @@ class Loop:
         """Claim the keys and set the money aside; waits for money that may come free."""
         while isinstance(answer := self._ask(lane, batch), Denied) and not answer.final and not lane.stopped:
             self._told.put(partial(self.kit.listener.waiting, record.budget_sentence(answer)))
-            self.kit.ledger.take_over()  # the money of a run that died meanwhile comes free
-            self.kit.clock.wait(0.3)
+            if answer.reserved:
+                self.kit.ledger.take_over()  # the money of a run that died meanwhile comes free
+            self.kit.clock.wait(0.3 if answer.reserved else 1.0)
         return answer
 
     def _ask(self, lane: Lane, batch: Sequence[Job]) -> Reserved:
@@ -186,7 +187,7 @@ class Loop:
         elif isinstance(answer, Bought) and answer.flaw:
             self._give_up(lane, batch, "failed", f"paid for before, and no use: {answer.flaw}")
             return
-        elif isinstance(answer, Bought) and not collect.adopt(self.kit.desk, answer):
+        elif isinstance(answer, Bought) and not collect.adopt(self.kit.desk, answer, batch[0].request):
             self._gone.add(answer.key)  # pruned: it may be bought again
         lane.ended(batch, later=True)
 
@@ -225,7 +226,8 @@ class Loop:
 
     def _heard(self, lane: Lane, kept: Sequence[Kept]) -> None:
         for item in kept:
-            self.kit.listener.row(item.result)
+            if item.result.state != "skipped":  # those are told together, when the run is over
+                self.kit.listener.row(item.result)
             self._failures += item.result.state == "failed"
             if isinstance(item.outcome, Failed) and item.outcome.stops_provider:
                 lane.stop(f"{lane.name} stopped: {item.outcome.reason}")

@@ -119,6 +119,7 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         ledger.write(lambda connection: runs.begin_work(connection, run))
         loop.work_off()
         ledger.settle(run)
+        _tell(kit, run, watcher, "skipped")
         return closing.close(
             project,
             kit,
@@ -213,9 +214,7 @@ def _guard(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
     with kit.ledger.reading() as reader:
         counts = jobs.counts(reader, run)
         estimate, _ = jobs.sums(reader, run)
-        if watcher.every_row:
-            for line in jobs.lines(reader, run, ("kept", "refused", "failed", "unknown")):
-                watcher.row(as_result(line, line["about"]))
+    _tell(kit, run, watcher, "kept", "refused", "failed", "unknown")
     watcher.staged(counts, estimate, project.budget.run)
     if estimate <= project.settings.guard or project.budget or order.yes:
         return
@@ -225,6 +224,15 @@ def _guard(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
         raise GuardError(f"this run would cost about {amount} and no budget is set", "add --budget USD, or --yes")
     if not answer:
         raise GuardError("nothing was bought", f"add --budget USD to allow about {amount}")
+
+
+def _tell(kit: Kit, run: str, watcher: Watcher, *states: str) -> None:
+    """One event for each picture that planning, or the end, decided."""
+    if not watcher.every_row or kit.ledger.failed:
+        return
+    with kit.ledger.reading() as reader:
+        for line in jobs.lines(reader, run, states):
+            watcher.row(as_result(line, line["about"]))
 
 
 def _forget(ledger: Ledger, run: str, problem: ImagegenError) -> None:

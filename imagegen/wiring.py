@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from imagegen.blueprint import PLACEHOLDER, Context
 from imagegen.catalog import Catalog
 from imagegen.clock import Clock
 from imagegen.domain.model import Offer
-from imagegen.domain.money import nano
 from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
 from imagegen.providers import Limits, Provider
@@ -61,7 +60,7 @@ def open_project(
     """Read the manifest at `path` and all that goes with it. `estimating`: nothing will be bought, so keys
     and dates do not matter. Raises ManifestError or SettingsError."""
     manifest = open_manifest(path, set_fields=set_fields or {})
-    settings = settings_of.load(_said(manifest), flags, beside=path.absolute().parent)
+    settings = settings_of.load(manifest.settings(), flags, beside=path.absolute().parent)
     routes = load_routes(settings.routes, settings.catalogs)
     catalog = catalogs.load(settings.catalogs).repriced(routes.prices)
     context = context_of(settings, catalog, routes, estimating=estimating, allow_retired=allow_retired, today=today)
@@ -109,19 +108,6 @@ def enabled_providers(settings: Settings, catalog: Catalog) -> tuple[frozenset[s
     return frozenset(enabled), missing
 
 
-def _said(manifest: Manifest) -> dict[str, Any]:
-    header = manifest.header
-    budget = header.budget
-    return {
-        "routes": header.routes,
-        "budget": budget.model_dump(exclude_none=True) if budget else None,
-        "providers": header.providers,
-        "concurrency": header.concurrency,
-        "optimize": header.optimize,
-        "catalog": [str(manifest.path.parent / file) for file in header.catalog] if header.catalog else None,
-    }
-
-
 def open_store(home: Path) -> Store:
     """The cache of a home."""
     from imagegen.stores.disk import DiskStore
@@ -151,22 +137,21 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> dict[str, P
 
 
 def limits(settings: Settings, provider: str, offers: Mapping[str, Offer]) -> Limits:
-    """What a provider bears: the user's word first, then the catalogue's."""
-    known = [offer.concurrency for offer in offers.values() if offer.concurrency]
+    """What a provider bears: the user's word first, then the catalogue's, the tightest of its models'."""
+
+    def least(name: str) -> Any:
+        return min((value for offer in offers.values() if (value := getattr(offer, name))), default=None)
+
     return Limits(
         max_batch=1,
-        concurrency=settings.concurrency.get(provider) or settings.workers or (min(known) if known else CONCURRENCY),
+        concurrency=settings.concurrency.get(provider) or settings.workers or least("concurrency") or CONCURRENCY,
+        images_per_minute=least("images_per_minute"),
+        requests_per_minute=least("requests_per_minute"),
+        tokens_per_minute=least("tokens_per_minute"),
+        images_per_day=least("images_per_day"),
     )
 
 
 def _offers(catalog: Catalog, provider: str) -> dict[str, Offer]:
     found = {name: model.offer(provider) for name, model in catalog.models.items()}
     return {name: offer for name, offer in found.items() if offer is not None}
-
-
-def with_budget(project: Project, run: str | None) -> Project:
-    """`project` with another limit for this run, in USD."""
-    if run is None:
-        return project
-    budgets = {**project.settings.budgets, "run": nano(run.removeprefix("$"))}
-    return replace(project, settings=replace(project.settings, budgets=budgets))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from imagegen.domain.money import show
 if TYPE_CHECKING:
     from imagegen.domain.row import Placed
     from imagegen.plan import Planned
+    from imagegen.routing import Loser
     from imagegen.wiring import Project
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -48,7 +49,7 @@ def explain(
     if as_json:
         print(json.dumps(as_event(pictures), ensure_ascii=False))  # noqa: T201
         return 0
-    look.say_notes(look.notes(project, totals))
+    look.say_notes(look.notes(project, totals, retired=False))
     _show(pictures)
     return 0
 
@@ -81,9 +82,17 @@ def _show(pictures: list[Planned]) -> None:
     if first.draft.blueprint.losers:
         put("", cell("Not taken", style="bold"))
         losers = sheet("", "", keep=())
-        for loser in first.draft.blueprint.losers:
-            losers.add_row(cell(f"{loser.model} on {loser.provider}"), cell(loser.reason))
+        for (name, reason), providers in _together(first.draft.blueprint.losers).items():
+            losers.add_row(cell(f"{name} on {', '.join(providers)}"), cell(reason))
         put(losers)
+
+
+def _together(losers: Iterable[Loser]) -> dict[tuple[str, str], list[str]]:
+    """The providers at which a model lost for one reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for loser in losers:
+        found.setdefault((loser.model, loser.reason), []).append(loser.provider)
+    return found
 
 
 def headline(planned: Planned) -> str:
@@ -129,7 +138,7 @@ def _price(planned: Planned) -> str:
         return "unknown"
     most = f", at most {show(price.most)}" if price.most != price.expected else ""
     source = blueprint.choice.offer.price if blueprint.choice else None
-    since = f" ({source.source}, {source.read_on})" if source else ""
+    since = f" (as read on {source.read_on})" if source else ""
     return f"{'~' if price.basis != 'exact' else ''}{show(price.expected)} a picture{most}{since}"
 
 

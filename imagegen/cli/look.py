@@ -139,13 +139,13 @@ def refusing(project: Project) -> Refuses:
     return refuses
 
 
-def notes(project: Project, totals: Totals) -> list[str]:
-    """What a reader of the figures should know about keys, dates and the manifest, a line each."""
+def notes(project: Project, totals: Totals, retired: bool = True) -> list[str]:
+    """What a reader of the figures should know about keys, the manifest and (with `retired`) dates, a line each."""
     used = [line for line in totals.by("model") if line.paid and not line.is_placeholder]
     return [
         *project.manifest.notes,
         *_keys(project, sorted({line.provider for line in used})),
-        *_retired(project, [(line.model, line.provider) for line in used]),
+        *(_retired(project, [(line.model, line.provider) for line in used]) if retired else ()),
     ]
 
 

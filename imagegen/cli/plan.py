@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -74,18 +75,15 @@ class Cells(NamedTuple):
     size: str
     price: str
 
-    @property
-    def said(self) -> bool:
-        """Whether there is a model to speak of."""
-        return bool(self.model)
-
 
 def cells(planned: Planned, state: Counted) -> Cells:
     """The line of `planned`, counted as `state`."""
+    from imagegen.estimate import unpriced
+
     draft = planned.draft
     name = f"{draft.row.id} #{draft.sample + 1}" if draft.row.n > 1 else draft.row.id
     if state == "refused":
-        return Cells(visible(name), state, "", "", "", "price unknown" if _unpriced(planned) else "")
+        return Cells(visible(name), state, "", "", "", "price unknown" if unpriced(planned) else "")
     model, provider = _asked(planned)
     return Cells(visible(name), state, model, provider, _sizes(planned), _price(planned, state))
 
@@ -120,10 +118,6 @@ def _price(planned: Planned, state: Counted) -> str:
     return f"{'~' if guessed else ''}{show(planned.cost)}"
 
 
-def _unpriced(planned: Planned) -> bool:
-    return any(each.kind == "unpriced" for each in planned.draft.blueprint.losers)
-
-
 def _print_lines(counted: Iterator[tuple[Planned, Counted]]) -> dict[str, int]:
     """Print a line a picture, and what is special about it below. Returns remarks and of how many pictures."""
     remarks: dict[str, int] = {}
@@ -132,11 +126,19 @@ def _print_lines(counted: Iterator[tuple[Planned, Counted]]) -> dict[str, int]:
     for planned, state in chain(first, counted):
         print(show_cells(cells(planned, state)))  # noqa: T201
         if planned.reason:
-            print(f"  {visible(planned.reason)}")  # noqa: T201
+            print(_below(planned.reason))  # noqa: T201
         for note in planned.notes:
             if note in remarks or len(remarks) < MEASURED:
                 remarks[note] = remarks.get(note, 0) + 1
     return remarks
+
+
+def _below(text: str) -> str:
+    """A remark below a line, broken between words where the terminal ends."""
+    if not sys.stdout.isatty():
+        return f"  {visible(text)}"
+    room = shutil.get_terminal_size().columns
+    return textwrap.fill(visible(text), room, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _columns(lines: Sequence[Cells]) -> Any:
@@ -179,7 +181,7 @@ def _close(project: Project, totals: Totals, remarks: dict[str, int]) -> None:
     put("", cell(headline(project, totals), style="bold"))
     put(*map(cell, closing(project, totals, refusals=False)))
     sys.stdout.flush()
-    look.say_notes(look.notes(project, totals))
+    look.say_notes(look.notes(project, totals, retired=False))
     look.say_notes(f"{note} ({count:,} {'picture' if count == 1 else 'pictures'})" for note, count in remarks.items())
 
 

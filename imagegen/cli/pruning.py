@@ -68,7 +68,8 @@ def prepare(store: Store, home: Path, wish: Wish) -> Prune:
     names = {one.name: one for one in held}
     left = {one.name for one in held if one.key not in gone}
     pictures = [one for name, one in names.items() if name not in left]
-    wanted = {one.name: one.digest for one in held if one.key in set(_choose(held, wish, set())) - gone}
+    spared = set() if wish.unused else set(_choose(held, wish, set())) - gone
+    wanted = {one.name: one.digest for one in held if one.key in spared}
     return Prune(
         keys=tuple(keys),
         going=_shares(pictures),

@@ -105,7 +105,11 @@ class TableRows:
         table, noted = self.table, set(self.table.columns)
         known, loose, file = frozenset(FIELDS), table.loose, str(table.path)
         for line, record in _chosen(table, self.where):
-            fields = {name: cell for name, cell in record.items() if cell and name in known and not _blank(cell)}
+            fields = {
+                name: cell
+                for name, cell in record.items()
+                if (cell or cell is False) and name in known and (type(cell) is not str or not cell.isspace())
+            }
             if not loose and not noted.issuperset(record):
                 noted.update(record)
                 note_unused(self.notes, tuple(record))
@@ -165,10 +169,6 @@ def _chosen(table: Table, where: Where | None) -> Iterator[tuple[int, Mapping[st
             if not where.holds({**cells, "row": cells}, Place(str(table.path), line, 1)):
                 continue
         yield line, record
-
-
-def _blank(cell: Any) -> bool:
-    return isinstance(cell, str) and cell.isspace()
 
 
 class _Cell(NamedTuple):

@@ -108,7 +108,7 @@ class Store(Protocol):
         width: int | None = None,
         height: int | None = None,
     ) -> Held:
-        """Keep `data` under `key`; it survives a power cut when this returns. `facts` are JSON
+        """Keep `data` under `key`; the bytes survive a power cut when this returns. `facts` are JSON
         values. The same key with the same bytes again changes nothing."""
 
     def read(self, held: Held) -> bytes:

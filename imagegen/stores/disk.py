@@ -14,16 +14,18 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagegen.domain.request import Key
 from imagegen.errors import StorageError
 from imagegen.files import storage_error
 from imagegen.stores import Held, Problem, Share, Stats
 from imagegen.stores.folder import Folder
-from imagegen.stores.index import Index
 from imagegen.stores.sidecar import from_entry, is_hash, to_entry
 from imagegen.stores.verify import verify
+
+if TYPE_CHECKING:
+    from imagegen.stores.index import Index
 
 #: So many entries are written to the index at once.
 BATCH = 1000
@@ -214,5 +216,7 @@ class DiskStore:
     def _opened(self) -> Index:
         with self._opening:
             if self._index is None:
+                from imagegen.stores.index import Index
+
                 self._index = Index(self._index_folder)
             return self._index

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 
 from imagegen.domain.request import Key
-from imagegen.files import make_private, storage_error, sync_folder, write_durably
+from imagegen.files import make_private, storage_error, sync_folder, write_durably, write_whole
 from imagegen.stores import Held
 from imagegen.stores.sidecar import from_sidecar, is_hash, to_sidecar
 
@@ -43,7 +43,8 @@ class Folder:
         return f"{self.sidecars}{os.sep}{key[:2]}{os.sep}{key}.json"
 
     def keep(self, held: Held, data: bytes) -> Held:
-        """Write picture, then sidecar, durably. Returns what the sidecar says: of the same bytes under
+        """Write the picture durably, then its sidecar, which a power cut may undo: the ledger knows the
+        picture by its hash and `collect.adopt` writes the sidecar again. Returns what the sidecar says: of the same bytes under
         the same key, the first facts stay. Raises StorageError."""
         image, note = self.image(held), self.sidecar(held.key)
         text = to_sidecar(held)
@@ -52,10 +53,9 @@ class Folder:
         self._write_image(image, data)
         earlier = self.look(held.key)
         if earlier is not None and earlier.name == held.name:
-            _sync(os.path.dirname(note))
             held = earlier
         else:
-            write_durably(note, text)
+            write_whole(note, text)
         if not os.path.exists(image):
             # A prune elsewhere judged the picture before it could see this sidecar.
             write_durably(image, data)

@@ -10,13 +10,16 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagegen.domain.request import Key
 from imagegen.files import TEMPORARY, storage_error
 from imagegen.stores import Held, Problem
 from imagegen.stores.folder import Folder, listed
-from imagegen.stores.index import Index
 from imagegen.stores.sidecar import from_entry, from_sidecar
+
+if TYPE_CHECKING:
+    from imagegen.stores.index import Index
 
 #: Seconds after which an unfinished write is no longer taken for one in progress.
 FRESH = 60

@@ -61,6 +61,7 @@ BAD_YAML: dict[str, tuple[str | bytes, int, int, str, str]] = {
     "UTF-16": ((HEAD + "rows: []\n").encode("utf-16"), 1, 1, "UTF-16", "save it as UTF-8"),
     "seed a word": (HEAD + "rows:\n  - {prompt: a, seed: x}\n", 3, 23, "seed: 'x'", "digits"),
     "seed octal": (HEAD + "rows:\n  - {prompt: a, seed: 010}\n", 3, 23, "seed: '010'", "leading zeros"),
+    "seed zeros": (HEAD + "rows:\n  - {prompt: a, seed: 00}\n", 3, 23, "seed: '00'", "leading zeros"),
     "seed grouped": (HEAD + "rows:\n  - {prompt: a, seed: 1_000}\n", 3, 23, "seed: '1_000'", "digits"),
     "seed below": (HEAD + "rows:\n  - {prompt: a, seed: -1}\n", 3, 23, "seed: -1 is too small", "0 or more"),
     "n too many": (HEAD + "rows:\n  - {prompt: a, n: 101}\n", 3, 20, "n: 101 is too large", "100 or less"),

@@ -125,6 +125,14 @@ def test_json_sources_keep_numbers(tmp_path: Path) -> None:
     assert made(tmp_path, text)[0].row.prompt == "Mug 3 1.10 true []"
 
 
+def test_false_in_a_json_source_is_not_absent(tmp_path: Path) -> None:
+    """False and 0 stand above a default; null and empty text do not."""
+    lines = ['{"prompt": "a", "needs_text": false, "seed": 0}', '{"prompt": "b", "needs_text": null, "seed": ""}']
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    rows = made(tmp_path, "defaults: {needs_text: true, seed: 7}\nsource: {file: t.jsonl}\n")
+    assert [(placed.row.needs_text, placed.row.seed) for placed in rows] == [(False, 0), (True, 7)]
+
+
 def test_matrix_multiplies_rows(tmp_path: Path) -> None:
     """Each row is made once for every combination; the id gains the values in the order of the variables."""
     text = """

@@ -1,0 +1,1 @@
+"""Promises of `imagegen run`, held by the real program from end to end."""
