@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-WORDS = "stoneware mug linen lamp chair oak table window cup plate wool studio light morning slate glaze".split()
+WORDS = ["stoneware", "mug", "linen", "lamp", "chair", "oak", "table", "window", "wool", "studio", "light", "slate"]
 BASELINE = """
 import csv, hashlib, sys, time
 began = time.perf_counter()

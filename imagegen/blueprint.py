@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -114,7 +114,7 @@ class Blueprint:
             options = canonical_json({"id": row.id})
             return replace(self.base, prompt=prompt, sample=sample, options=options, seed=row.seed)
         seed = self._seed(row, sample, _JSON.encode(prompt)) if self.seeded else None
-        return replace(self.base, prompt=prompt, sample=sample, seed=seed)
+        return Request(**{**self._values, "prompt": prompt, "sample": sample, "seed": seed})
 
     def key(self, row: Row, sample: int) -> Key | None:
         """The Key of `request(row, sample)`, by a shorter way where there is one."""
@@ -136,6 +136,11 @@ class Blueprint:
             return (row.seed + sample) % 2**32
         head, tail = self._frame(sample)
         return int(_sha256(f"{head}{prompt}{tail}")[:8], 16) & 0x7FFFFFFF
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        """The fields of `base`; a Request is made of them in half the time that `replace` takes."""
+        return {item.name: getattr(self.base, item.name) for item in fields(Request)}
 
     @cached_property
     def _frames(self) -> dict[Any, Any]:

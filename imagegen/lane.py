@@ -94,6 +94,11 @@ class Lane:
         if not self._read:
             self._parked, self._after = False, (0, -1)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is out whose books are not closed yet."""
+        return self._busy > 0
+
     def ended(self, batch: Sequence[Job], *, later: bool = False) -> None:
         """A batch is over, its books closed; `later`: it stays on the list and is tried again."""
         with self._change:

@@ -97,7 +97,7 @@ class Loop:
             for lane, pool in zip(self._lanes, pools, strict=True):
                 for _ in range(pool.size):
                     pool.start(self._hand, lane)
-            while any(pool.busy for pool in pools):
+            while any(pool.busy for pool in pools) or any(lane.busy for lane in self._lanes):
                 self._look_around()
                 self._tell(0.05)
         self._tell(0)
@@ -200,10 +200,13 @@ class Loop:
         """Close the books in one transaction; everything else happens when that is on disk."""
 
         def closed(written: Future[None]) -> None:
-            if written.exception() is None:
-                if slip:
-                    slip.drop()
-                self._told.put(lambda: self._heard(lane, kept))
+            error = written.exception()
+            if error is not None:
+                self._broke(lane, batch, error)
+                return
+            if slip:
+                slip.drop()
+            self._told.put(lambda: self._heard(lane, kept))
             lane.ended(batch, later=later)
 
         written = self.kit.ledger.write_soon(record.books(self.kit.desk, kept, slip.id if slip else None))

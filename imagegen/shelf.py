@@ -76,7 +76,7 @@ class Shelf:
             return {}
         marks = ",".join("?" * len(keys))
         flawed = self.reader.execute(
-            f"SELECT key, flaw FROM artifacts WHERE flaw IS NOT NULL AND key IN ({marks})",  # noqa: S608
+            f"SELECT key, flaw FROM artifacts WHERE flaw IS NOT NULL AND key IN ({marks})",
             keys,
         )
         answers = {key: Seen("flawed", f"paid for before, and no use: {flaw}") for key, flaw in flawed}
@@ -84,7 +84,7 @@ class Shelf:
             return answers
         claimed = self.reader.execute(
             "SELECT c.key, a.id FROM claims c JOIN attempts a ON a.id = c.attempt"
-            f" WHERE a.state = 'unknown' AND c.key IN ({marks})",  # noqa: S608
+            f" WHERE a.state = 'unknown' AND c.key IN ({marks})",
             keys,
         )
         answers.update(

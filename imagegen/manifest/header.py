@@ -90,8 +90,9 @@ class Source(_Part):
 
 
 class Header(_Part):
-    """A manifest's own keys. None or empty: not given. `defaults` are typed row fields; `matrix` values are
-    text, numbers or booleans; `catalog` names further catalogue files, relative to the manifest."""
+    """A manifest's own keys. None or empty: not given. `defaults` are typed row fields, and `provider` and
+    `model` are short for defaults of that name; `matrix` values are text, numbers or booleans; `catalog`
+    names further catalogue files, relative to the manifest."""
 
     imagegen: Literal[1] = 1
     routes: str | dict[str, Any] | None = None
@@ -99,6 +100,8 @@ class Header(_Part):
     lane: Literal["live", "batch", "local", "auto"] | None = None
     optimize: Literal["route", "cost"] | None = None
     defaults: dict[str, Any] = {}
+    provider: str | None = Field(default=None, min_length=1)
+    model: str | None = Field(default=None, min_length=1)
     output: Output = Output()
     source: Source | None = None
     matrix: dict[str, tuple[str | int | float | bool, ...]] = {}
@@ -134,7 +137,7 @@ def read_header(root: Any, file: str) -> Header:
     given = {name: _given(name, value) for name, value in root.items() if name != "rows" and value is not None}
     try:
         given["defaults"] = read_defaults(root.get("defaults"))
-        return Header.model_validate(given)
+        return _with_defaults(Header.model_validate(given))
     except ValidationError as error:
         raise located(explained(error, _known(error)), root, file) from None
     except Misfit as misfit:
@@ -144,6 +147,12 @@ def read_header(root: Any, file: str) -> Header:
 def located(misfit: Misfit, root: Any, file: str) -> ManifestError:
     """`misfit` with its place in the document `root`."""
     return ManifestError(file, *find(root, misfit.path, key=misfit.key), misfit.said(), misfit.todo)
+
+
+def _with_defaults(header: Header) -> Header:
+    """`provider` and `model` at the top are defaults of every row."""
+    more = {name: value for name in ("provider", "model") if (value := getattr(header, name))}
+    return header.model_copy(update={"defaults": {**more, **header.defaults}})
 
 
 def read_defaults(given: Any) -> dict[str, Any]:

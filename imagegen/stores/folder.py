@@ -44,8 +44,8 @@ class Folder:
 
     def keep(self, held: Held, data: bytes) -> Held:
         """Write the picture durably, then its sidecar, which a power cut may undo: the ledger knows the
-        picture by its hash and `collect.adopt` writes the sidecar again. Returns what the sidecar says: of the same bytes under
-        the same key, the first facts stay. Raises StorageError."""
+        picture by its hash and `collect.adopt` writes the sidecar again. Returns what the sidecar says:
+        of the same bytes under the same key, the first facts stay. Raises StorageError."""
         image, note = self.image(held), self.sidecar(held.key)
         text = to_sidecar(held)
         self._make_shard(os.path.dirname(image))

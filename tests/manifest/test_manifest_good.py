@@ -218,3 +218,14 @@ def test_every_row_may_get_its_prompt_from_the_command_line(tmp_path: Path) -> N
         ("one for all", 1),
         ("one for all", 2),
     ]
+
+
+@pytest.mark.parametrize(("top", "row", "expected"), [("provider: placeholder", "", "placeholder"), ("", "", None)])
+def test_provider_and_model_at_the_top_are_defaults(tmp_path: Path, top: str, row: str, expected: str | None) -> None:
+    """`provider: placeholder` in a manifest asks for placeholders in every row that names no provider."""
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        f"imagegen: 1\n{top}\nrows:\n  - {{id: a, prompt: x{row}}}\n  - {{id: b, prompt: y, provider: fal}}\n"
+    )
+    first, second = (placed.row for placed in open_manifest(path).rows())
+    assert (first.provider, second.provider) == (expected, "fal")
