@@ -148,6 +148,7 @@ def _collection(ledger: Ledger, folder: OutputFolder) -> str:
 def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
     refused, seq, seen = 0, 0, set[str]()
+    able = bool(project.context.enabled)
     with kit.ledger.reading() as reader:
         shelf = Shelf(project.settings, kit.desk.store, reader, kit.desk.collection, order.reroute, order.retry_unknown)
         planned = plan(
@@ -162,13 +163,19 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
                 seen.update({item.row.id} & order.redo)
                 if item.state == "refused":
                     refused += 1
-                    watcher.refused(item)
+                    if able or order.skip_refused:
+                        watcher.refused(item)
             _write_chunk(kit, run, chunk, seq, order.redo)
             seq += len(chunk)
     for note in project.manifest.notes:
         watcher.note(note)
     if order.redo - seen:
         raise UsageError(f"--redo: no row is called {min(order.redo - seen)!r}", "see the ids in the manifest")
+    if refused and not able and not order.skip_refused:
+        raise UsageError(
+            "no provider can be called: no key is set",
+            "set OPENAI_API_KEY (or put it into a .env file beside the manifest), or try --provider placeholder",
+        )
     if refused and not order.skip_refused:
         pictures = "picture" if refused == 1 else "pictures"
         raise UsageError(

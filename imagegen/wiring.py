@@ -18,6 +18,7 @@ from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
 from imagegen.providers import Limits, Provider
 from imagegen.routing import Routes, load_routes
+from imagegen.routing.refusal import YET
 from imagegen.settings import KEY_VARIABLES, Settings
 from imagegen.stores import Store
 
@@ -100,7 +101,7 @@ def enabled_providers(settings: Settings, catalog: Catalog) -> tuple[frozenset[s
         if settings.providers is not None and name not in settings.providers:
             missing[name] = "not listed under providers"
         elif name not in SPOKEN:
-            missing[name] = "this version cannot call it yet"
+            missing[name] = YET
         elif name not in settings.keys and name not in settings.addresses:
             missing[name] = f"no {KEY_VARIABLES[name][0]}"
         else:

@@ -18,6 +18,7 @@ from imagegen.domain.money import nano, usd
 from imagegen.domain.row import Row
 from imagegen.errors import SettingsError, UsageError
 from imagegen.routing import Choice, Entry, Loser, NoChoice, Routes, Target, choose, load_routes
+from imagegen.routing.refusal import YET
 
 TODAY = date(2026, 11, 22)
 REAL = catalogue.load()
@@ -553,10 +554,19 @@ def test_a_model_that_could_not_anyway_is_not_said_to_lack_a_key() -> None:
 
 
 def test_without_any_provider_the_reason_says_which_to_enable() -> None:
-    """With nothing enabled the sentence names the providers that would do."""
+    """With nothing enabled the sentence names the key that would do, else the providers."""
     reason = refusal(row(), enabled=frozenset(), missing={"near": "no NEAR_API_KEY"}).reason
     assert "cheap on near is not enabled (no NEAR_API_KEY)" in reason
-    assert reason.endswith("enable near or far")
+    assert reason.endswith("set NEAR_API_KEY")
+    assert refusal(row(), enabled=frozenset()).reason.endswith("enable near or far")
+
+
+def test_a_provider_that_only_a_later_version_calls_is_no_advice() -> None:
+    """Nobody is told to enable what cannot be called yet."""
+    reason = refusal(row(), enabled=frozenset(), missing={"near": YET}).reason
+    assert reason.endswith("enable far")
+    none = refusal(row(), enabled=frozenset(), missing={"near": YET, "far": YET}).reason
+    assert none.endswith("name a model that this version can call")
 
 
 def test_a_price_above_the_rows_maximum_loses() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,17 @@ def test_pictures_are_real(form: str, width: int, height: int) -> None:
     assert image.size == (width, height)
     assert all(low < high for low, high in image.convert("RGB").getextrema()[:1])
     assert one != two
+
+
+def test_pngs_are_whole() -> None:
+    """The rows of a PNG decompress with the right checksum, to the right length."""
+    data, rows = picture("a mug", 1024, 640), b""
+    place = 8
+    while place < len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        rows += data[place + 8 : place + 8 + length] if data[place + 4 : place + 8] == b"IDAT" else b""
+        place += 12 + length
+    assert len(zlib.decompress(rows)) == 640 * (1 + 3 * 1024)
 
 
 def test_transparent_pictures_have_alpha(cloud: Cloud) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx2
+import openai
 import pytest
 from PIL import Image
 
@@ -19,7 +21,8 @@ from imagegen.domain.request import Request, key
 from imagegen.errors import SettingsError
 from imagegen.providers import Limits
 from imagegen.providers.openai import OpenAI, Timeouts
-from imagegen.providers.openai.errors import retry_after
+from imagegen.providers.openai.call import Line
+from imagegen.providers.openai.errors import outcome, retry_after
 from tests.cloud import Cloud
 from tests.providers.contract import KEY, known, outcomes
 from tests.providers.openais import OFFERS, ask, connect
@@ -181,6 +184,39 @@ def test_uncharged_errors(provider: OpenAI, cloud: Cloud, fault: str, expected: 
     assert failed.charge.amount == 0 == cloud.bill
 
 
+def test_a_bad_key_is_not_quoted(provider: OpenAI, cloud: Cloud) -> None:
+    """OpenAI's sentence about a wrong key repeats part of it; ours does not use that sentence."""
+    cloud.faults.add("bad_key")
+    failed = one(provider, ask())
+    assert isinstance(failed, Failed)
+    assert failed.reason == "openai: the API key was not accepted (401 invalid_api_key)"
+
+
+@pytest.mark.parametrize(
+    ("cause", "sent"),
+    [
+        (httpx2.ConnectError("refused"), False),
+        (httpx2.ConnectTimeout("slow"), False),
+        (httpx2.PoolTimeout("full"), False),
+        (httpx2.ProxyError("no tunnel"), False),
+        (httpx2.ReadTimeout("silence"), True),
+        (httpx2.WriteError("reset"), True),
+        (httpx2.RemoteProtocolError("closed"), True),
+        (None, True),
+    ],
+)
+@pytest.mark.parametrize("kind", [openai.APIConnectionError, openai.APITimeoutError])
+def test_never_connected_is_known_by_the_cause(
+    kind: type[openai.APIConnectionError], cause: Exception | None, sent: bool
+) -> None:
+    """Only where no connection ever stood is a request known not to be charged."""
+    error = kind(request=httpx2.Request("POST", "http://127.0.0.1/v1"))
+    error.__cause__ = cause
+    result = outcome(error, Line("openai", KEY, None, Timeouts()))
+    assert isinstance(result, Unknown if sent else Failed)
+    assert result.charge.amount == (None if sent else 0)
+
+
 def test_retry_after_as_a_date(provider: OpenAI, cloud: Cloud) -> None:
     """A date in Retry-After becomes seconds, by the server's own clock."""
     cloud.faults.add("rate_limit_date", seconds=120)
@@ -232,15 +268,21 @@ def test_policy_refusals_are_told_apart(provider: OpenAI, cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "amount_known"),
-    [("html", False), ("not_a_picture", True), ("bad_base64", True), ("empty", True)],
+    ("fault", "amount_known", "says"),
+    [
+        ("html", False, "not the JSON"),
+        ("not_a_picture", True, "not a picture"),
+        ("bad_base64", True, "not base64"),
+        ("empty", True, "no picture"),
+    ],
 )
-def test_paid_for_and_unusable(provider: OpenAI, cloud: Cloud, fault: str, amount_known: bool) -> None:
+def test_paid_for_and_unusable(provider: OpenAI, cloud: Cloud, fault: str, amount_known: bool, says: str) -> None:
     """A full answer without a picture is a failure that was paid for, with what came as evidence."""
     cloud.faults.add(fault)
     result = one(provider, ask())
     assert isinstance(result, Failed)
     assert not result.retryable
+    assert says in result.reason
     assert result.evidence
     assert result.charge.amount == (cloud.bill if amount_known else None)
 
@@ -279,7 +321,7 @@ def test_errors_never_hold_the_key(cloud: Cloud, secret: str, fault: str) -> Non
 
 def test_samples_ride_in_one_call(provider: OpenAI, cloud: Cloud) -> None:
     """Requests that differ in nothing but the sample are one call with `n`; their charges add up exactly."""
-    batch = [ask("Three mugs!", sample=number) for number in range(3)]
+    batch = [ask("Three stone mugs", sample=number) for number in range(3)]
     made = outcomes(provider, batch)
     assert [result.key for result in made] == [key(request) for request in batch]
     assert len({result.artifact.data for result in made if isinstance(result, Made)}) == 3

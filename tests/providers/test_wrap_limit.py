@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -154,9 +155,22 @@ def test_no_limits_no_waiting() -> None:
     assert clock.waits == []
 
 
+class CrowdClock(HandClock):
+    """Notes how many wait at once."""
+
+    waiting = most = 0
+
+    def wait(self, seconds: float) -> bool:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        time.sleep(0.001)
+        self.waiting -= 1
+        return super().wait(seconds)
+
+
 def test_threads_take_turns() -> None:
     """With 64 threads the limit holds and everybody gets through."""
-    clock = HandClock()
+    clock = CrowdClock()
     inner = Scripted(clock, limits=Limits(images_per_minute=90))
     outer = wrap(inner, clock)
     results: list[Outcome] = []
@@ -174,3 +188,4 @@ def test_threads_take_turns() -> None:
     # The provider notes the time after it was let through, when another may already have moved the clock.
     assert busiest(sorted(inner.at)) <= 90 + 64
     assert clock.passed >= 60 * (320 - 90) / 90
+    assert clock.most == 1
