@@ -79,13 +79,17 @@ def stages(path: Path, routes: str) -> list[tuple[str, float]]:
     from imagegen.plan import plan
 
     project = look.opened(path, routes=routes)
-    refuses = look.refusing(project)
+    refuses, providers = look.refusing(project)
+
+    def planned() -> Iterable[Any]:
+        return plan(project.manifest.rows(), project.context, refuses=refuses, asked=providers)
+
     steps: list[tuple[str, Callable[[], Iterable[Any]]]] = [
         ("read the table", open_table(path).records),
         ("fields, checks, ids", project.manifest.rows),
         ("route, size, price", lambda: plan(project.manifest.rows(), project.context)),
-        ("ask the provider", lambda: plan(project.manifest.rows(), project.context, refuses=refuses)),
-        ("key, totals", lambda: map(Totals().add, plan(project.manifest.rows(), project.context, refuses=refuses))),
+        ("ask the provider", planned),
+        ("key, totals", lambda: map(Totals().add, planned())),
     ]
     found, before = [], 0.0
     for name, step in steps:

@@ -14,6 +14,7 @@ from imagegen.domain.money import plain
 from imagegen.domain.result import Result, Summary
 from imagegen.errors import Exit, StorageError, worst
 from imagegen.ledger import jobs, runs, unknowns
+from imagegen.output import OURS
 from imagegen.results import as_result
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _write_files(kit: Kit, run: str, summary: Summary, step_summary: Path | None
 
 def _whole(path: Path, write: Callable[[TextIO], Any]) -> None:
     """Write a file whole or not at all."""
-    passing = path.with_name(f".{path.name}.part")
+    passing = path.parent / OURS / f"{path.name}.part"
     with ExitStack() as stack:
         stack.callback(passing.unlink, missing_ok=True)
         with open(passing, "w", encoding="utf-8", newline="") as out:

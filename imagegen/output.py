@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,19 +35,37 @@ class OutputFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ours = path / OURS
+        self._created: list[Path] = []
 
     def prepare(self) -> None:
         """Create the folder and find out, before anything is bought, that it can be written."""
         try:
+            self._created = [place for place in (self.ours, *self.ours.parents) if not place.exists()]
             self.ours.mkdir(parents=True, exist_ok=True)
             probe = self.ours / f"probe-{uuid.uuid4().hex[:8]}"
             probe.write_bytes(b"\0" * 4096)
-            probe.unlink()
+            probe.unlink(missing_ok=True)
         except OSError as problem:
             raise StorageError(
                 f"the output folder {self.path} cannot be written: {problem.strerror or problem}",
                 "free space, mend its rights, or choose another with --output",
             ) from problem
+
+    def sweep(self) -> None:
+        """Remove what killed runs left half done. Only for who holds the folder's lock."""
+        for name in ("*.part", ".*.tmp", "probe-*"):
+            for path in self.ours.glob(name):
+                path.unlink(missing_ok=True)
+
+    def withdraw(self) -> None:
+        """Take away what `prepare` created, if nothing was put into it."""
+        if self.ours not in self._created or any(place != self.ours for place in self.path.iterdir()):
+            return
+        with suppress(OSError):  # somebody else's file: the folder stays
+            for file in self.ours.iterdir():
+                file.unlink()
+            for place in self._created:
+                place.rmdir()
 
     def collection(self) -> str | None:
         """The id of what this folder holds, if it has one."""
@@ -65,23 +84,24 @@ class OutputFolder:
 
     def write(self, file: str, data: bytes) -> Written:
         """Put `data` at `file` (relative, "/" between parts), whole or not at all."""
-        target = self._target(file)
-        passing = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:8]}.part")
+        target, passing = self._target(file), self._passing()
         try:
             with open(passing, "xb") as out:
                 out.write(data)
             os.replace(passing, target)
         except OSError as problem:
-            passing.unlink(missing_ok=True)
+            _forget(passing)
             raise _trouble(target, problem) from problem
         return self._written(file, target)
 
     def copy(self, file: str, source: Path) -> Written:
         """Put a copy of `source` at `file`: a reflink where the file system can, never a link."""
-        target = self._target(file)
+        target, passing = self._target(file), self._passing()
         try:
-            files.copy_out(source, target)
+            files.copy_out(source, passing)
+            os.replace(passing, target)
         except OSError as problem:
+            _forget(passing)
             raise _trouble(target, problem) from problem
         return self._written(file, target)
 
@@ -117,9 +137,18 @@ class OutputFolder:
                 raise StorageError(f"{file} would leave the output folder through a link", "remove the link")
         return target
 
+    def _passing(self) -> Path:
+        """Where a file is written before it gets its name: in one place, so that a killed run's are found."""
+        return self.ours / f"{uuid.uuid4().hex[:16]}.part"
+
     def _written(self, file: str, target: Path) -> Written:
         found = os.stat(target)
         return Written(file, found.st_size, found.st_mtime_ns)
+
+
+def _forget(passing: Path) -> None:
+    with suppress(OSError):
+        passing.unlink(missing_ok=True)
 
 
 def _trouble(target: Path, problem: OSError) -> StorageError:

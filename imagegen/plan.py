@@ -7,7 +7,7 @@ shows is what a run executes: there is no second estimate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -53,8 +53,7 @@ class Seen:
     evidence: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """One picture of one row and what would be done for it. `cost` is what it is expected to take
     (0 when it is there), `most` what would be reserved; None: unknown or refused."""
 
@@ -64,7 +63,7 @@ class Planned:
     cost: Nano | None = 0
     most: Nano | None = 0
     seen: Seen | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def row(self) -> Row:
@@ -87,11 +86,13 @@ def plan(
     *,
     look: Look | None = None,
     refuses: Refuses | None = None,
+    asked: frozenset[str] | None = None,
     redo: frozenset[str] = frozenset(),
 ) -> Iterator[Planned]:
     """What would be done for every picture of `rows`, in their order, streamed.
 
-    `look` says of a chunk of drafts what is there already, `refuses` asks the provider.
+    `look` says of a chunk of drafts what is there already, `refuses` asks the provider if it is one of
+    `asked` (None: all are).
     Rows whose id is in `redo` are made anew whatever is there. Raises UsageError for a row that
     names a model or use case that does not exist.
     """
@@ -100,7 +101,8 @@ def plan(
     while chunk := list(islice(drafts, CHUNK)):
         seen: Sequence[Seen | None] = look(chunk) if look else (None,) * len(chunk)
         for draft, known in zip(chunk, seen, strict=True):
-            yield _planned(draft, None if draft.row.id in redo else known, refuses)
+            asks = refuses if asked is None or draft.blueprint.provider in asked else None
+            yield _planned(draft, None if draft.row.id in redo else known, asks)
 
 
 def _drafts(rows: Iterable[Placed], context: Context, memo: dict[Any, Blueprint]) -> Iterator[Draft]:

@@ -13,7 +13,7 @@ from itertools import accumulate
 #: Chunks that change how the pixels are seen: turned, see-through, moving.
 _SPECIAL = (b"eXIf", b"tRNS", b"acTL")
 #: Bytes of rows looked at once.
-_BLOCK = 1 << 18
+_BLOCK = 1 << 15
 #: Differences of brightness (of 255) that still count as one colour.
 _FLAT = 8
 #: Rows per block whose colours are looked at until two are seen.

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from imagegen.ledger import Ledger
     from imagegen.ledger.slip import LedgerSlip
 
+#: Bytes up to which writing is quicker than asking the file system to share blocks.
+SMALL = 1 << 18
+
 Write = Callable[[sqlite3.Connection], None]
 
 
@@ -219,7 +222,7 @@ def into_folder(
     carries content credentials that finishing breaks."""
     plan: Finish = finish_of(job.finish)
     finished = finishing.finish(data, plan, picture)
-    if finished.same:
+    if finished.same and len(data) > SMALL:
         written = desk.folder.copy(job.file, desk.store.path(held))
     else:
         written = desk.folder.write(job.file, finished.data)

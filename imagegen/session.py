@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from imagegen import closing, staging
+from imagegen.blueprint import PLACEHOLDER
 from imagegen.clock import Clock
 from imagegen.domain.money import Nano, show
 from imagegen.domain.result import Summary
 from imagegen.errors import GuardError, ImagegenError, ManifestError, UsageError
 from imagegen.ledger import Ledger, holdings, jobs, runs, unknowns
-from imagegen.ledger.runs import FolderLock, RunLock
+from imagegen.ledger.runs import FolderLock
 from imagegen.output import OutputFolder
 from imagegen.plan import CHUNK, Planned, plan
 from imagegen.pool import Pool
@@ -82,16 +83,17 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         folder.prepare()
         lock = FolderLock(folder.ours)
         stack.callback(lock.drop)
+        stack.callback(folder.withdraw)
+        folder.sweep()
         stack.callback(parts.store.close)
         ledger = Ledger(project.settings.home, parts.clock.now)
         stack.callback(ledger.close)
         if ledger.notice:
             watcher.note(ledger.notice)
         collection = _collection(ledger, folder)
-        run = runs.new_run()
-        alive = RunLock(ledger.locks, run)
-        alive.take()
+        alive = runs.new_run(ledger.locks)
         stack.callback(alive.drop)
+        run = alive.run
         manifest = str(project.manifest.path.absolute())
         ledger.write(lambda c: runs.start(c, run, collection, manifest, dict(order.flags), parts.clock.now()))
         desk = Desk(parts.store, folder, collection, parts.clock.now)
@@ -108,6 +110,7 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         )
         loop = Loop(kit, run)
         loop.collect(ledger.take_over())
+        ledger.sweep()
         if order.retry_unknown:
             ledger.write(lambda connection: unknowns.release_claims(connection, collection))
         try:
@@ -147,7 +150,7 @@ def _collection(ledger: Ledger, folder: OutputFolder) -> str:
 
 def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
-    refused, seq, seen = 0, 0, set[str]()
+    refused, keyless, seq, seen = 0, 0, 0, set[str]()
     able = bool(project.context.enabled)
     with kit.ledger.reading() as reader:
         shelf = Shelf(project.settings, kit.desk.store, reader, kit.desk.collection, order.reroute, order.retry_unknown)
@@ -163,7 +166,8 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
                 seen.update({item.row.id} & order.redo)
                 if item.state == "refused":
                     refused += 1
-                    if able or order.skip_refused:
+                    keyless += (lacks_key := not able and item.row.provider != PLACEHOLDER)
+                    if not lacks_key or order.skip_refused:
                         watcher.refused(item)
             _write_chunk(kit, run, chunk, seq, order.redo)
             seq += len(chunk)
@@ -171,7 +175,7 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
         watcher.note(note)
     if order.redo - seen:
         raise UsageError(f"--redo: no row is called {min(order.redo - seen)!r}", "see the ids in the manifest")
-    if refused and not able and not order.skip_refused:
+    if keyless and not order.skip_refused:
         raise UsageError(
             "no provider can be called: no key is set",
             "set OPENAI_API_KEY (or put it into a .env file beside the manifest), or try --provider placeholder",

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from imagegen import prices
 from imagegen.blueprint import Blueprint, blueprint_of
-from imagegen.catalog import Catalog
 from imagegen.domain.model import Size
 from imagegen.domain.money import nano
 from imagegen.domain.request import canonical, derived_seed, key
@@ -34,7 +34,7 @@ ROWS: list[dict[str, Any]] = [
     {"model": "flux-schnell", "seed": 7, "n": 2},
     {"model": "sdxl", "steps": 20, "guidance": 6.5, "negative_prompt": "blur", "scheduler": "euler"},
     {"provider": "placeholder"},
-    {"provider": "placeholder", "seed": 9},
+    {"model": "sdxl", "provider": "placeholder", "seed": 9},
     {"model": "dall-e-3", "options": {"openai": {"style": "natural"}, "fal": {"x": 1}}},
 ]
 
@@ -187,12 +187,10 @@ def test_a_row_that_nothing_can_make_says_why_and_has_no_request() -> None:
 
 def test_the_premium_model_is_priced_at_the_size_of_the_picture() -> None:
     """What a row is compared with has the row's size, not the premium model's usual one."""
-    _, thumbnail = decide("current", use_case="thumbnail")
     _, banner = decide("current", use_case="hero_banner")
-    assert thumbnail.premium is not None
-    assert banner.premium is not None
-    assert thumbnail.premium < banner.premium
-    assert banner.finish.width in (1792, None)
+    _, offer, quality = preset("current").premium
+    assert banner.premium == prices.unit(offer.price, Size(1792, 1024), quality).expected
+    assert banner.premium != prices.unit(offer.price, offer.sizes.default, quality).expected
 
 
 def test_the_guide_compares_with_its_own_figure() -> None:
@@ -227,9 +225,8 @@ def test_a_refused_retired_model_is_priced_by_an_estimate() -> None:
 def test_the_finish_reaches_the_wanted_size() -> None:
     """What is generated and what is wanted may differ; both are known, and only the former is asked for."""
     row, blueprint = decide("current", use_case="og_image")
-    request, catalog = blueprint.request(row, 0), preset("current").catalog
+    request = blueprint.request(row, 0)
     assert request is not None
-    assert isinstance(catalog, Catalog)
     assert (blueprint.finish.width, blueprint.finish.height) == (1200, 630)
     assert str(Size(request.width or 0, request.height or 0)) != "1200x630"
 

@@ -150,7 +150,7 @@ def test_rows_of_one_kind_still_get_their_own_seeds() -> None:
     """A shared blueprint does not share what only a row says."""
     rows = [{"model": "flux-schnell", "seed": n} for n in (5, 6)]
     assert [item.request.seed for item in planned(rows) if item.request] == [5, 6]
-    drawn = [{"provider": "placeholder", "seed": n} for n in (5, 6)]
+    drawn = [{"model": "sdxl", "provider": "placeholder", "seed": n} for n in (5, 6)]
     assert [item.request.seed for item in planned(drawn) if item.request] == [5, 6]
 
 

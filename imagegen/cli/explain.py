@@ -136,7 +136,7 @@ def _price(planned: Planned) -> str:
         return f"{show(0)}; the model itself: {'price unknown' if real is None else show(real)}"
     if price.expected is None or price.most is None:
         return "unknown"
-    most = f", at most {show(price.most)}" if price.most != price.expected else ""
+    most = f", at most {show(price.most)}" if show(price.most) != show(price.expected) else ""
     source = blueprint.choice.offer.price if blueprint.choice else None
     since = f" (as read on {source.read_on})" if source else ""
     return f"{'~' if price.basis != 'exact' else ''}{show(price.expected)} a picture{most}{since}"

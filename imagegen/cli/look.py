@@ -70,7 +70,8 @@ def planning(
     with shelf(project, folder) as there:
         look = there.look if there else None
         every = project.manifest.rows() if rows is None else rows
-        yield plan(every, project.context, look=look, refuses=refusing(project))
+        refuses, asked = refusing(project)
+        yield plan(every, project.context, look=look, refuses=refuses, asked=asked)
 
 
 @contextmanager
@@ -121,8 +122,8 @@ def _let_go(store: Any) -> None:
         store.close()
 
 
-def refusing(project: Project) -> Refuses:
-    """Asks the providers that this version can call what they would refuse; no key is needed for that."""
+def refusing(project: Project) -> tuple[Refuses, frozenset[str]]:
+    """Asks a provider what it would refuse; and those that this version can ask. No key is needed for that."""
     from dataclasses import replace
 
     from imagegen.clock import SystemClock
@@ -132,11 +133,7 @@ def refusing(project: Project) -> Refuses:
     keys = dict.fromkeys(KEY_VARIABLES, Secret("none"))
     known = providers(replace(project.settings, keys=keys), project.catalog, SystemClock())
 
-    def refuses(request: Any) -> str | None:
-        provider = known.get(request.provider)
-        return provider.refuses(request) if provider else None
-
-    return refuses
+    return lambda request: known[request.provider].refuses(request), frozenset(known)
 
 
 def notes(project: Project, totals: Totals, retired: bool = True) -> list[str]:

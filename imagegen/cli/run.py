@@ -81,6 +81,8 @@ def perform(
     from imagegen.wiring import open_project, open_store, providers
 
     project = open_project(manifest, said["flags"], set_fields=said["set_fields"], allow_retired=said["allow_retired"])
+    # Many threads that mostly wait: asking for the interpreter 200 times a second each is pure cost.
+    sys.setswitchinterval(0.05)
     stop, asked = threading.Event(), _listen()
     clock = SystemClock(stop)
     parts = Parts(

@@ -110,6 +110,18 @@ class Ledger:
                 self._close(attempt.id, None, "unknown", "interrupted after it was sent")
         return collectable
 
+    def sweep(self) -> None:
+        """Clear away what killed runs left lying about: their locks, and answers whose attempts are closed.
+        An answer that these books know nothing of (they were restored from a copy) stays."""
+        with self.reading() as connection:
+            closed = attempts.closed(connection, spool.answers(self.spool))
+        for run in {*closed, *runs.locked(self.locks)}:
+            lock = RunLock(self.locks, run)
+            if lock.take():
+                for attempt in closed.get(run, ()):
+                    spool.drop(self.spool, attempt)
+                lock.drop()
+
     def _close(self, attempt: str, charged: int | None, basis: str, reason: str) -> None:
         now = self.clock()
         self.write(lambda connection: attempts.close(connection, attempt, charged, basis, now, reason))

@@ -196,9 +196,16 @@ def close(
         (state, charged, basis, clock, reason, attempt),
     )
     if state != "unknown":
-        connection.execute("DELETE FROM claims WHERE attempt = ?", (attempt,))
+        unclaim(connection, attempt)
     if state == "free":
         connection.execute("DELETE FROM items WHERE attempt = ?", (attempt,))
+
+
+def unclaim(connection: sqlite3.Connection, attempt: str) -> int:
+    """Let the keys of `attempt` be bought again; how many."""
+    return connection.execute(
+        "DELETE FROM claims WHERE attempt = ?1 AND key IN (SELECT key FROM items WHERE attempt = ?1)", (attempt,)
+    ).rowcount
 
 
 def again(connection: sqlite3.Connection, attempt: str, following: str, clock: float, reason: str) -> None:
@@ -212,8 +219,10 @@ def again(connection: sqlite3.Connection, attempt: str, following: str, clock: f
     ).rowcount
     if not opened:
         raise ValueError(f"attempt {attempt} is over")
+    connection.execute(
+        "UPDATE claims SET attempt = ? WHERE key IN (SELECT key FROM items WHERE attempt = ?)", (following, attempt)
+    )
     connection.execute("UPDATE items SET attempt = ? WHERE attempt = ?", (following, attempt))
-    connection.execute("UPDATE claims SET attempt = ? WHERE attempt = ?", (following, attempt))
     connection.execute(
         "UPDATE attempts SET state = 'free', charged = 0, basis = 'nothing', reserved = 0, closed = ?, reason = ?"
         " WHERE id = ?",
@@ -229,6 +238,16 @@ def left_behind(connection: sqlite3.Connection) -> list[str]:
             "SELECT DISTINCT run FROM attempts WHERE state NOT IN ('done', 'free') AND state != 'unknown'"
         )
     ]
+
+
+def closed(connection: sqlite3.Connection, among: Sequence[str]) -> dict[str, list[str]]:
+    """Run -> those `among` its attempts that are over."""
+    found: dict[str, list[str]] = {}
+    for attempt in among:
+        line = connection.execute("SELECT run, state FROM attempts WHERE id = ?", (attempt,)).fetchone()
+        if line and line[1] not in OPEN:
+            found.setdefault(line[0], []).append(attempt)
+    return found
 
 
 def open_of(connection: sqlite3.Connection, run: str) -> list[Open]:

@@ -7,6 +7,7 @@ import os
 import socket
 import sqlite3
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,21 +37,24 @@ class RunLock:
     """The OS lock that says "this run lives": freed by the kernel whatever kills the process."""
 
     def __init__(self, folder: Path, run: str) -> None:
-        self.run = run
+        self.run, self._folder = run, folder
         self._lock = FileLock(folder / f"{run}.lock", mode=0o600)
 
     def take(self) -> bool:
-        """Take the lock; False when somebody alive holds it."""
+        """Take the lock; False when somebody alive holds it. Raises StorageError."""
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             return False
+        except OSError as problem:
+            raise _unlockable(self._folder, problem) from problem
         return True
 
     def drop(self) -> None:
         """The run is over."""
+        with suppress(OSError):  # first the file: who gets the lock of one that is gone notices
+            os.unlink(self._lock.lock_file)
         self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
 
 
 class FolderLock:
@@ -61,18 +65,22 @@ class FolderLock:
         self._lock = FileLock(folder / "lock", mode=0o600)
         try:
             self._lock.acquire(timeout=0)
+            self._holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         except Timeout:
             raise LockedError(
                 f"another run is at work in {folder.parent}{_who(self._holder)}", "wait for it or stop it"
             ) from None
         except OSError as problem:
-            raise StorageError(f"{folder} cannot be locked: {problem.strerror}", "mend its rights") from problem
-        self._holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+            raise _unlockable(folder, problem) from problem
 
     def drop(self) -> None:
         """Let the next run in."""
         self._holder.unlink(missing_ok=True)
         self._lock.release()
+
+
+def _unlockable(folder: Path, problem: OSError) -> StorageError:
+    return StorageError(f"{folder} cannot be locked: {problem.strerror}", "free space there or mend its rights")
 
 
 def _who(holder: Path) -> str:
@@ -83,9 +91,16 @@ def _who(holder: Path) -> str:
         return ""
 
 
-def new_run() -> str:
-    """An id for a run: short enough to type, unique enough for a home."""
-    return uuid.uuid4().hex[:10]
+def locked(folder: Path) -> list[str]:
+    """The runs that have a lock file, alive or killed."""
+    return [path.stem for path in folder.glob("*.lock")]
+
+
+def new_run(folder: Path) -> RunLock:
+    """A run that is alive from now on. Its id is short enough to type and unique enough for a home."""
+    while not (lock := RunLock(folder, uuid.uuid4().hex[:10])).take():
+        pass  # somebody who clears away locks of killed runs had it in hand
+    return lock
 
 
 def start(

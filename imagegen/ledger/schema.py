@@ -59,7 +59,6 @@ CREATE TABLE items (
 
 -- A key that an open or unknown attempt is about: nobody else may buy it.
 CREATE TABLE claims (key TEXT PRIMARY KEY, attempt TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX claims_attempt ON claims (attempt);
 
 -- Every picture ever paid for, by key: asked before anything is bought. `flaw` says why one is no use
 -- (digest '' when it was not even a picture).

@@ -34,7 +34,7 @@ class Slot:
                 f"no room for an answer in {folder}: {problem.strerror}", "free space there, then run again"
             ) from problem
 
-    def receive(self, chunks: Iterable[bytes], length: int | None) -> bytes:
+    def receive(self, chunks: Iterable[bytes], length: int | None = None) -> bytes:
         """Write `chunks` as they come and return them joined. Raises ConnectionError when fewer bytes
         came than promised. A full disk loses nothing: the bytes are returned all the same and
         `trouble` says what happened."""
@@ -93,6 +93,8 @@ def whole_answer(folder: Path, attempt: str) -> bytes | None:
             if len(head) < _HEAD.size:
                 return None
             magic, length = _HEAD.unpack(head)
+            if magic != _MAGIC or length > os.fstat(file.fileno()).st_size:
+                return None
             data = file.read(length)
     except FileNotFoundError:
         return None
@@ -100,7 +102,12 @@ def whole_answer(folder: Path, attempt: str) -> bytes | None:
         if problem.errno == errno.ENOENT:
             return None
         raise StorageError(f"the spool {folder} cannot be read: {problem.strerror}", "mend the disk") from problem
-    return data if magic == _MAGIC and len(data) == length else None
+    return data if len(data) == length else None
+
+
+def answers(folder: Path) -> list[str]:
+    """The attempts that have a file here."""
+    return [path.stem for path in folder.glob("*.part")]
 
 
 def drop(folder: Path, attempt: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imagegen.domain.money import Nano
+from imagegen.ledger.attempts import unclaim
 from imagegen.ledger.budgets import move
 
 #: A shorter beginning of an id names nothing.
@@ -80,16 +81,14 @@ def settle(connection: sqlite3.Connection, attempt: str, charged: Nano | None, c
         "UPDATE attempts SET state = ?, charged = ?, basis = 'settled', closed = ? WHERE id = ?",
         ("done" if amount else "free", amount, clock, attempt),
     )
-    connection.execute("DELETE FROM claims WHERE attempt = ?", (attempt,))
+    unclaim(connection, attempt)
     return amount
 
 
 def release_claims(connection: sqlite3.Connection, collection: str) -> int:
     """Let the unknown pictures of `collection` be bought again; their money stays counted. How many."""
-    return connection.execute(
-        "DELETE FROM claims WHERE attempt IN (SELECT id FROM attempts WHERE state = 'unknown' AND collection = ?)",
-        (collection,),
-    ).rowcount
+    found = connection.execute("SELECT id FROM attempts WHERE state = 'unknown' AND collection = ?", (collection,))
+    return sum(unclaim(connection, attempt) for (attempt,) in found.fetchall())
 
 
 def settled(connection: sqlite3.Connection) -> Iterator[Settled]:

@@ -138,19 +138,18 @@ class Folder:
         _sync(os.path.dirname(path))
 
     def _make_shard(self, folder: str) -> None:
-        """Make `folder`, a shard, with its name durable in its parents."""
+        """Make `folder`, a shard, with its name durable in its parents; and all the others with it, for
+        one sync of the parent is enough for all."""
         if folder in self._made:
             return
         parent = os.path.dirname(folder)
-        if parent not in self._made:
-            make_private(self.path)
-            make_private(parent)
-            _sync(os.path.dirname(self.path))
-            _sync(self.path)
-            self._made.add(parent)
-        make_private(folder)
-        _sync(parent)
-        self._made.add(folder)
+        make_private(self.path)
+        make_private(parent)
+        for number in range(256):
+            make_private(os.path.join(parent, f"{number:02x}"))
+        for each in (os.path.dirname(self.path), self.path, parent):
+            _sync(each)
+        self._made.update(os.path.join(parent, f"{number:02x}") for number in range(256))
 
 
 def listed(folder: str) -> list[str]:

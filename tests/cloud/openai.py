@@ -106,7 +106,7 @@ def _cost(body: dict[str, Any], n: int, width: int, height: int, quality: str) -
 def _encoded(body: dict[str, Any], index: int, width: int, height: int, kind: str) -> bytes:
     """One picture in base64, spoilt as the fault says."""
     if kind == "bad_base64":
-        return b"%%% not base64 %%%"
+        return b"%%" + base64.b64encode(picture(body["prompt"], width, height))
     if kind == "not_a_picture":
         return base64.b64encode(b"I am no picture.")
     if kind == "blank":

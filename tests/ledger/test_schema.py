@@ -33,6 +33,12 @@ def _raise_version(path: Path) -> None:
         connection.execute(f"PRAGMA user_version={schema.VERSION + 1}")
 
 
+def _read_all(path: Path) -> None:
+    with schema.looking(path) as connection:
+        assert connection is not None
+        connection.execute("SELECT * FROM attempts").fetchall()
+
+
 def test_a_new_file_has_the_tables(path: Path) -> None:
     """connect creates the file with every table and says which version it is."""
     with closing(schema.connect(path)) as connection:
@@ -107,9 +113,8 @@ def test_damage_that_is_met_while_looking_is_one_line(path: Path) -> None:
     data[8192:] = b"\xff" * (len(data) - 8192)
     path.write_bytes(data)
 
-    with pytest.raises(StorageError, match="cannot be used"), schema.looking(path) as connection:
-        assert connection is not None
-        connection.execute("SELECT * FROM attempts").fetchall()
+    with pytest.raises(StorageError, match="cannot be used"):
+        _read_all(path)
 
 
 def test_looking_creates_nothing(path: Path) -> None:

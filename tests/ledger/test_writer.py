@@ -150,7 +150,7 @@ def test_a_full_disk_is_a_storage_error_and_loses_nothing(
     go.set()
 
     for future in (neighbour, too_much):
-        with pytest.raises(StorageError, match="the ledger could not be written.*full"):
+        with pytest.raises(StorageError, match=r"the ledger could not be written.*full"):
             future.result(30)
     with pytest.raises(StorageError):
         writer.call(_fill)

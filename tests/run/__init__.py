@@ -1,0 +1,1 @@
+"""Whole runs of the real program against the local server: kills, faults, signals, full disks."""

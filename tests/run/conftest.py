@@ -1,0 +1,33 @@
+"""What tests of whole runs share. Whoever spends is held to the server's bill afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import Cloud
+from tests.run.cloudrun import Place, check_books
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    """The local server, in this process: its requests, charges and faults are at hand."""
+    with Cloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def place(tmp_path: Path, cloud: Cloud) -> Iterator[Place]:
+    """A folder for runs against `cloud`. At the end its ledger's total must be the server's bill."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    place = Place(folder, cloud.base_url)
+    yield place
+    if place.books.path.exists():
+        assert place.books.sound()
+        check_books(place.books, [asdict(charge) for charge in cloud.charges])
+    else:
+        assert cloud.bill == 0
