@@ -6,10 +6,8 @@ model, the size, the finish and the price are made once and shared. Pure.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -18,16 +16,13 @@ from imagegen import prices, routing, sizing
 from imagegen.catalog import Catalog
 from imagegen.domain.model import Estimate, Finish, Model, Offer
 from imagegen.domain.money import Nano
-from imagegen.domain.request import Key, Request, canonical, canonical_json, nfc
+from imagegen.domain.request import Key, Request, canonical_json, key, nfc
 from imagegen.domain.row import Place, Row
 from imagegen.errors import ManifestError, UsageError
+from imagegen.keying import Keying
 from imagegen.routing import Choice, NoChoice, Routes
 
 PLACEHOLDER = "placeholder"
-#: No prompt holds these: they mark where a prompt and a seed go.
-_MARK, _SEED_MARK = "\x00", "\x01"
-#: Writes a text as `canonical_json` does.
-_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,65 +108,28 @@ class Blueprint:
         if self.is_placeholder:
             options = canonical_json({"id": row.id})
             return replace(self.base, prompt=prompt, sample=sample, options=options, seed=row.seed)
-        seed = self._seed(row, sample, _JSON.encode(prompt)) if self.seeded else None
-        return Request(**{**self._values, "prompt": prompt, "sample": sample, "seed": seed})
+        return self._keying.request(prompt, sample, self._seed(row, prompt, sample))
 
     def key(self, row: Row, sample: int) -> Key | None:
         """The Key of `request(row, sample)`, by a shorter way where there is one."""
-        if self.base is None:
-            return None
         if self.is_placeholder:
             request = self.request(row, sample)
-            return _sha256(canonical_json(canonical(request))) if request else None
-        prompt = _JSON.encode(nfc(row.prompt))
+            return key(request) if request else None
+        if self.base is None:
+            return None
+        prompt = nfc(row.prompt)
+        return self._keying.key(prompt, sample, self._seed(row, prompt, sample))
+
+    def _seed(self, row: Row, prompt: str, sample: int) -> int | None:
+        """The seed that goes out: the row's, or one derived from the rest; None where none is taken."""
         if not self.seeded:
-            head, tail = self._frame(sample)
-            return _sha256(f"{head}{prompt}{tail}")
-        head, middle, tail = self._seeded_frame(sample)
-        return _sha256(f"{head}{prompt}{middle}{self._seed(row, sample, prompt)}{tail}")
-
-    def _seed(self, row: Row, sample: int, prompt: str) -> int:
-        """The seed that goes out: the row's, or one derived from the rest. `prompt` is JSON text in NFC."""
-        if row.seed is not None:
-            return (row.seed + sample) % 2**32
-        head, tail = self._frame(sample)
-        return int(_sha256(f"{head}{prompt}{tail}")[:8], 16) & 0x7FFFFFFF
+            return None
+        return self._keying.derived_seed(prompt, sample) if row.seed is None else (row.seed + sample) % 2**32
 
     @cached_property
-    def _values(self) -> dict[str, Any]:
-        """The fields of `base`; a Request is made of them in half the time that `replace` takes."""
-        return {item.name: getattr(self.base, item.name) for item in fields(Request)}
-
-    @cached_property
-    def _frames(self) -> dict[Any, Any]:
-        return {}
-
-    def _frame(self, sample: int) -> tuple[str, str]:
-        """What stands before and after the prompt in the canonical text of a request without a seed."""
-        found = self._frames.get(sample)
-        if found is None:
-            text = canonical_json(self._marked(sample))
-            found = self._frames[sample] = tuple(text.split(json.dumps(_MARK)))
-        head, tail = found
-        return head, tail
-
-    def _seeded_frame(self, sample: int) -> tuple[str, str, str]:
-        """The same with a seed: what stands before the prompt, between it and the seed, and after it."""
-        found = self._frames.get((sample, "seed"))
-        if found is None:
-            text = canonical_json({**self._marked(sample), "seed": _SEED_MARK})
-            head, rest = text.split(json.dumps(_MARK))
-            found = self._frames[sample, "seed"] = (head, *rest.split(json.dumps(_SEED_MARK)))
-        head, middle, tail = found
-        return head, middle, tail
-
-    def _marked(self, sample: int) -> dict[str, Any]:
+    def _keying(self) -> Keying:
         assert self.base is not None
-        return canonical(replace(self.base, prompt=_MARK, sample=sample))
-
-
-def _sha256(text: str) -> Key:
-    return hashlib.sha256(text.encode()).hexdigest()
+        return Keying(self.base)
 
 
 def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:

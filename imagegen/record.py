@@ -1,7 +1,7 @@
 """Records: what became of a job, from the bytes to the books.
 
-Verifies what came back, puts it into the store, finishes it into the folder, and makes the one
-transaction that settles the money and the job together. Calls no provider.
+Finishes what `keep` put into the store into the folder, and makes the one transaction that settles
+the money and the job together. Calls no provider.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from imagegen import finish as finishing
-from imagegen.domain.money import plain, show
-from imagegen.domain.outcome import Artifact, Failed, Made, Outcome, Pending, Refused, Unknown
-from imagegen.domain.request import digest
+from imagegen.domain.money import show
+from imagegen.domain.outcome import Made, Outcome, Pending, Refused, Unknown
 from imagegen.domain.result import Result, State
+from imagegen.keep import Desk, Paid, keep
 from imagegen.ledger import attempts, holdings, jobs
 from imagegen.ledger.budgets import Denied
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Job
-from imagegen.output import OutputFolder, Written
+from imagegen.output import Written
 from imagegen.picture import BadPicture, Picture
+from imagegen.providers.wrap.base import INTERRUPTED
 from imagegen.results import result_of
 from imagegen.staging import finish_of
-from imagegen.stores import Held, Store
+from imagegen.stores import Held
 
 if TYPE_CHECKING:
     from imagegen.domain.model import Finish
@@ -37,16 +37,6 @@ if TYPE_CHECKING:
 SMALL = 1 << 18
 
 Write = Callable[[sqlite3.Connection], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where pictures are put and whose they are."""
-
-    store: Store
-    folder: OutputFolder
-    collection: str
-    now: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,93 +55,58 @@ class Kept:
 def put_away(desk: Desk, job: Job, outcome: Outcome) -> Kept:
     """Store, verify and finish what a provider made of `job`; anything else becomes its state.
     Raises StorageError when the disk will not have it."""
-    if isinstance(outcome, Made):
-        return _made(desk, job, outcome)
+    paid = keep(desk, job.key, job.row, job.request, job.most, outcome)
+    if isinstance(outcome, Made) and paid:
+        return _made(desk, job, outcome, paid)
     state, reason, charge = _state_of(outcome)
-    cost = getattr(outcome, "charge", None)
-    write = _job_ends(job, state, charge if state != "waiting" else 0, reason)
-    basis = cost.basis if cost else "nothing"
+    if paid and paid.held:
+        reason += f"; what came is kept in the cache as {paid.held.digest[:12]}"
+
+    def write(connection: sqlite3.Connection) -> None:
+        if paid:
+            paid.write(connection, job.model, desk.now())
+        jobs.end(connection, job.id, state, cost=charge, reason=reason)
+
+    basis = "nothing" if isinstance(outcome, Pending) else outcome.charge.basis
     return Kept(job, result_of(job, state, reason=reason, cost=charge), write, charge, basis, outcome)
 
 
-def _state_of(outcome: Refused | Failed | Pending | Unknown) -> tuple[State, str, int | None]:
+def _state_of(outcome: Outcome) -> tuple[State, str, int | None]:
     if isinstance(outcome, Pending):
         return "waiting", "in the provider's queue", 0
     charge = outcome.charge.amount
+    if isinstance(outcome, Made):
+        return "made", "", charge
     if isinstance(outcome, Refused):
         return "refused", outcome.reason, charge
     if isinstance(outcome, Unknown) or charge is None:
         return "unknown", outcome.reason, None
-    if outcome.reason == "interrupted":
+    if outcome.reason == INTERRUPTED:
         return "skipped", "interrupted", charge
     return "failed", outcome.reason, charge
 
 
-def _made(desk: Desk, job: Job, outcome: Made) -> Kept:
-    charge = job.most if outcome.charge.amount is None else outcome.charge.amount
-    basis = "reserved" if outcome.charge.amount is None else outcome.charge.basis
-    artifact = outcome.artifact
-    try:
-        picture = finishing.inspect(artifact.data)
-        flaw = _flaw(job, picture)
-    except BadPicture as problem:
-        picture, flaw = None, problem.reason
-    held = _put(desk, job, artifact, picture, charge, flaw)
-    if flaw is None and picture is not None:
+def _made(desk: Desk, job: Job, outcome: Made, paid: Paid) -> Kept:
+    assert paid.held is not None
+    reason = f"paid for, and no use: {paid.flaw}"
+    if paid.picture:
         try:
-            return _finished(desk, job, held, artifact.data, picture, charge, basis, outcome)
-        except BadPicture as problem:
-            flaw = problem.reason
-    reason = f"paid for, and no use: {flaw}; the original is kept in the cache as {held.digest[:12]}"
+            return _finished(desk, job, outcome, paid, paid.held, paid.picture)
+        except BadPicture as problem:  # sound, but not for this size: another finish may do
+            reason = f"paid for, but {problem.reason}"
+    reason += f"; the original is kept in the cache as {paid.held.digest[:12]}"
+    digest = paid.held.digest
 
     def write(connection: sqlite3.Connection) -> None:
-        _buy(connection, desk, job, held, charge, flaw)
-        jobs.end(connection, job.id, "failed", cost=charge, digest=held.digest, reason=reason)
+        paid.write(connection, job.model, desk.now())
+        jobs.end(connection, job.id, "failed", cost=paid.charge, digest=digest, reason=reason)
 
-    return Kept(job, result_of(job, "failed", reason=reason, cost=charge), write, charge, basis, outcome)
-
-
-def _flaw(job: Job, picture: Picture) -> str | None:
-    request = json.loads(job.request)
-    return finishing.verify(
-        picture,
-        width=request.get("width"),
-        height=request.get("height"),
-        formats=(request["wire_format"],) if request.get("wire_format") else (),
-        alpha_wanted=request.get("background") == "transparent",
-    )
+    result = result_of(job, "failed", reason=reason, cost=paid.charge)
+    return Kept(job, result, write, paid.charge, paid.basis, outcome)
 
 
-def _put(desk: Desk, job: Job, artifact: Artifact, picture: Picture | None, charge: int, flaw: str | None) -> Held:
-    request = json.loads(job.request)
-    facts = {
-        "row": job.row,
-        "prompt": request["prompt"],
-        "provider": job.provider,
-        "model": job.model,
-        "cost_usd": plain(charge),
-        "made_at": datetime.fromtimestamp(desk.now(), UTC).isoformat(timespec="seconds"),
-        "request": request,
-        **artifact.facts,
-    }
-    facts.setdefault("seed", request.get("seed"))
-    size = (picture.width, picture.height) if picture else (0, 0)
-    # A picture that is no use is kept, but not under its key: the cache must never serve it.
-    key = digest(["flawed", job.key]) if flaw else job.key
-    return desk.store.put(key, artifact.data, artifact.media_type, facts | ({"flaw": flaw} if flaw else {}), *size)
-
-
-def _finished(
-    desk: Desk,
-    job: Job,
-    held: Held,
-    data: bytes,
-    picture: Picture,
-    charge: int,
-    basis: str,
-    outcome: Outcome,
-) -> Kept:
-    finished, written, original = into_folder(desk, job, held, data, picture)
+def _finished(desk: Desk, job: Job, outcome: Made, paid: Paid, held: Held, picture: Picture) -> Kept:
+    finished, written, original = into_folder(desk, job, held, outcome.artifact.data, picture)
     about = json.loads(job.about) | {"made": _making(held, finished.width, finished.height, finished.format)}
     if original:
         about["original"] = original
@@ -160,22 +115,29 @@ def _finished(
     holding = _holding(job, held.digest, request["provider"], request.get("address"), written, text)
 
     def write(connection: sqlite3.Connection) -> None:
-        _buy(connection, desk, job, held, charge, None)
-        jobs.end(connection, job.id, "made", cost=charge, digest=held.digest, file=written.file, about=text)
+        paid.write(connection, job.model, desk.now())
+        jobs.end(connection, job.id, "made", cost=paid.charge, digest=held.digest, file=written.file, about=text)
         holdings.hold(connection, desk.collection, holding)
 
-    result = result_of(job, "made", cost=charge, digest=held.digest, file=written.file, about=about)
-    return Kept(job, result, write, charge, basis, outcome)
+    result = result_of(job, "made", cost=paid.charge, digest=held.digest, file=written.file, about=about)
+    return Kept(job, result, write, paid.charge, paid.basis, outcome)
 
 
 def from_cache(desk: Desk, job: Job) -> Kept:
     """Finish what the store has into the folder. Raises StorageError when it is damaged or the disk is full."""
+    try:
+        return _from_cache(desk, job)
+    except BadPicture as problem:
+        return without_picture(job, "failed", f"what the cache has is no use: {problem.reason}; --redo makes it anew")
+
+
+def _from_cache(desk: Desk, job: Job) -> Kept:
     about = json.loads(job.about)
     state: State = "kept" if about.get("there") == "kept" else "cached"
     held = desk.store.get(job.key)
     if held is None:
         reason = "its original is gone from the cache (pruned?); --redo makes it anew"
-        return Kept(job, result_of(job, "failed", reason=reason), _job_ends(job, "failed", 0, reason))
+        return without_picture(job, "failed", reason)
     data = desk.store.read(held)
     picture = finishing.inspect(data)
     note = _edited(desk, job, about, data, picture)
@@ -232,10 +194,6 @@ def into_folder(
         original = f"{stem}.original.{finishing.EXTENSION[picture.format]}"
         desk.folder.copy(original, desk.store.path(held))
     return finished, written, original
-
-
-def _buy(connection: sqlite3.Connection, desk: Desk, job: Job, held: Held, charge: int, flaw: str | None) -> None:
-    attempts.bought(connection, job.key, held.digest, job.model, cost=charge, clock=desk.now(), flaw=flaw)
 
 
 def without_picture(job: Job, state: State, reason: str) -> Kept:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Condition
+from threading import Condition, Event
 from typing import Any, Protocol
 
 from imagegen import collect, record
@@ -23,15 +23,16 @@ from imagegen.clock import Clock
 from imagegen.domain.outcome import Failed
 from imagegen.domain.result import Result
 from imagegen.errors import Exit, StorageError
+from imagegen.keep import Desk
 from imagegen.lane import Lane, request_of, room_for
-from imagegen.ledger import Ledger, attempts, jobs
+from imagegen.ledger import Ledger, attempts, jobs, unknowns
 from imagegen.ledger.attempts import Bought, Claimed, Granted, Item, Open, Reserved
 from imagegen.ledger.budgets import Budget, Denied
 from imagegen.ledger.jobs import Job
 from imagegen.ledger.slip import LedgerSlip, new_attempt
 from imagegen.pool import Pool
 from imagegen.providers import Provider
-from imagegen.record import Desk, Kept
+from imagegen.record import Kept
 
 
 class Listener(Protocol):
@@ -75,14 +76,18 @@ class Loop:
         self.why = ""
         self._failures = 0
         self._gone: set[str] = set()
+        self._uncollected: set[str] = set()
         self._told: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._hand_left = Event()
         self._lanes: list[Lane] = []
 
     def collect(self, left: Sequence[Open]) -> None:
         """Fetch what earlier runs paid for and could not keep, before anything new is bought."""
         for attempt in left:
             provider = self.kit.providers.get(attempt.provider)
-            if provider is not None:
+            if provider is None:
+                self._uncollected.add(attempt.id)
+            else:
                 slip = self.kit.ledger.slip_of(attempt)
                 outcomes = list(provider.generate([request_of(item.request) for item in attempt.items], {}, slip))
                 collect.collected(self.kit.ledger, self.kit.desk, attempt, outcomes)
@@ -99,8 +104,10 @@ class Loop:
                     pool.start(self._hand, lane)
             while any(pool.busy for pool in pools) or any(lane.busy for lane in self._lanes):
                 self._look_around()
-                self._tell(0.05)
-        self._tell(0)
+                self._hand_left.wait(0.05)
+                self._hand_left.clear()
+                self._tell()
+        self._tell()
         self._skip_the_rest()
 
     def _look_around(self) -> None:
@@ -124,6 +131,7 @@ class Loop:
                 self._make(lane, batch)
             except BaseException as error:  # noqa: BLE001  a bug or a full disk stops the run, not a thread
                 self._broke(lane, batch, error)
+        self._hand_left.set()
 
     def _make(self, lane: Lane, batch: Sequence[Job]) -> None:
         """From a line of the list to a picture in the folder."""
@@ -181,11 +189,11 @@ class Loop:
     def _not_granted(self, lane: Lane, batch: Sequence[Job], answer: Reserved) -> None:
         if isinstance(answer, Denied) and answer.final:
             self.stop(Exit.BUDGET, record.budget_sentence(answer))
-        elif isinstance(answer, Claimed) and answer.state == "unknown":
-            self._give_up(lane, batch, "unknown", f"attempt {answer.attempt[:8]} may have paid for it")
+        elif isinstance(answer, Claimed) and (answer.state == "unknown" or answer.attempt in self._uncollected):
+            self._give_up(lane, batch, "unknown", f"attempt {unknowns.short(answer.attempt)} may have paid for it")
             return
         elif isinstance(answer, Bought) and answer.flaw:
-            self._give_up(lane, batch, "failed", f"paid for before, and no use: {answer.flaw}")
+            self._give_up(lane, batch, "failed", attempts.useless(answer.flaw))
             return
         elif isinstance(answer, Bought) and not collect.adopt(self.kit.desk, answer, batch[0].request):
             self._gone.add(answer.key)  # pruned: it may be bought again
@@ -219,10 +227,9 @@ class Loop:
             self._told.put(lambda: self.kit.listener.bug(error))
         lane.ended(batch)
 
-    def _tell(self, seconds: float) -> None:
-        """Pass on what happened, waiting `seconds` for the first of it."""
+    def _tell(self) -> None:
+        """Pass on what happened. Not at once but twenty times a second: waking for every picture costs."""
         with suppress(Empty):
-            self._told.get(timeout=seconds)() if seconds else self._told.get_nowait()()
             while True:
                 self._told.get_nowait()()
         self.kit.listener.tick()

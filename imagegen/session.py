@@ -16,13 +16,13 @@ from imagegen.clock import Clock
 from imagegen.domain.money import Nano, show
 from imagegen.domain.result import Summary
 from imagegen.errors import GuardError, ImagegenError, ManifestError, UsageError
+from imagegen.keep import Desk
 from imagegen.ledger import Ledger, holdings, jobs, runs, unknowns
 from imagegen.ledger.runs import FolderLock
 from imagegen.output import OutputFolder
 from imagegen.plan import CHUNK, Planned, plan
 from imagegen.pool import Pool
 from imagegen.providers import Provider
-from imagegen.record import Desk
 from imagegen.results import as_result
 from imagegen.run import Kit, Listener, Loop
 from imagegen.shelf import Shelf
@@ -181,7 +181,7 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
             "set OPENAI_API_KEY (or put it into a .env file beside the manifest), or try --provider placeholder",
         )
     if refused and not order.skip_refused:
-        pictures = "picture" if refused == 1 else "pictures"
+        pictures = "picture" if seq == 1 else "pictures"
         raise UsageError(
             f"{refused} of {seq} {pictures} cannot be made as planned",
             "mend the rows, or add --skip-refused to make the rest",

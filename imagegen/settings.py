@@ -118,15 +118,10 @@ def load(
 
 
 def _settings(home: Path, merged: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    addresses = {**dict(merged.get("base_url") or {}), **_addresses(environ)}
     return Settings(
         home=home,
         keys=_keys(environ),
-        addresses={
-            name: address.rstrip("/")
-            for name, address in addresses.items()
-            if address.rstrip("/") != HOME_ADDRESSES.get(name)
-        },
+        addresses=_elsewhere({**(merged.get("base_url") or {}), **_addresses(environ)}),
         same_as=frozenset(merged.get("same_as") or ()),
         providers=tuple(merged["providers"]) if merged.get("providers") is not None else None,
         concurrency={
@@ -134,11 +129,17 @@ def _settings(home: Path, merged: Mapping[str, Any], environ: Mapping[str, str])
         },
         workers=_positive("workers", merged["workers"]) if merged.get("workers") is not None else None,
         routes=merged.get("routes"),
-        optimize=merged.get("optimize") or "route",
+        optimize=_optimize(merged.get("optimize") or "route"),
         budgets=_budgets(merged.get("budget")),
         catalogs=tuple(Path(path) for path in _several(merged.get("catalog"))),
         guard=_money("guard", merged.get("guard", 5)),
     )
+
+
+def _optimize(value: str) -> str:
+    if value not in ("route", "cost"):
+        raise SettingsError(f"optimize is {value!r}", "write route or cost")
+    return value
 
 
 def _keys(environ: Mapping[str, str]) -> dict[str, Secret]:
@@ -156,9 +157,18 @@ def _addresses(environ: Mapping[str, str]) -> dict[str, str]:
         names = (f"IMAGEGEN_{provider.upper()}_BASE_URL", ADDRESS_VARIABLES.get(provider, ""))
         value = next((environ[name].strip() for name in names if environ.get(name, "").strip()), "")
         if value:
-            if not value.startswith(("http://", "https://")):
-                raise SettingsError(f"the address of {provider} is not a URL: {value}", "begin it with https://")
             found[provider] = value
+    return found
+
+
+def _elsewhere(addresses: Mapping[str, str]) -> dict[str, str]:
+    """The addresses that are not a provider's own."""
+    found = {}
+    for provider, address in addresses.items():
+        if not str(address).startswith(("http://", "https://")):
+            raise SettingsError(f"the address of {provider} is not a URL: {address}", "begin it with https://")
+        if address.rstrip("/") != HOME_ADDRESSES.get(provider):
+            found[provider] = address.rstrip("/")
     return found
 
 
@@ -209,41 +219,39 @@ def _several(value: Any) -> Sequence[str]:
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
-_CONFIG_KEYS = frozenset(
-    {
-        "providers",
-        "concurrency",
-        "workers",
-        "routes",
-        "optimize",
-        "budget",
-        "catalog",
-        "same_as",
-        "base_url",
-        "guard",
-    }
-)
+#: What config.yaml may say, and the form each takes.
+_CONFIG: dict[str, type] = {
+    "providers": list,
+    "concurrency": dict,
+    "workers": str,
+    "routes": object,
+    "optimize": str,
+    "budget": object,
+    "catalog": list,
+    "same_as": list,
+    "base_url": dict,
+    "guard": str,
+}
+_FORMS: dict[type, str] = {list: "a list such as [one, two]", dict: "a mapping such as {openai: …}", str: "one value"}
 
 
 def _config(path: Path) -> dict[str, Any]:
+    """config.yaml as texts, lists and mappings; a single text stands for a list of one."""
     if not path.exists():
         return {}
-    import yaml
+    from imagegen.plainyaml import read
 
-    try:
-        # BaseLoader: every scalar stays the text that was written, money above all.
-        loaded = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader) or {}  # noqa: S506
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise SettingsError(f"{path} cannot be read: {' '.join(str(problem).split())}", "mend or remove it") from None
-    if not isinstance(loaded, dict):
-        raise SettingsError(f"{path} is not a mapping", "write `name: value` lines")
-    unknown = sorted(set(map(str, loaded)) - _CONFIG_KEYS)
-    if unknown:
-        raise SettingsError(f"{path}: unknown key {unknown[0]}", f"there are {', '.join(sorted(_CONFIG_KEYS))}")
-    for name in ("catalog",):
-        if name in loaded:
-            loaded[name] = [str(path.parent / item) for item in _several(loaded[name])]
-    return loaded
+    said = read(path)
+    for name, value in said.items():
+        form = _CONFIG.get(name)
+        if form is None:
+            raise SettingsError(f"{path}: unknown key {name}", f"there are {', '.join(sorted(_CONFIG))}")
+        if form is list and isinstance(value, str):
+            said[name] = [value]
+        elif not isinstance(value, form):
+            raise SettingsError(f"{path}: {name} is not what it should be", f"write {_FORMS[form]}")
+    said["catalog"] = [str(path.parent / item) for item in said.get("catalog", ())] or None
+    return said
 
 
 def _dotenv(path: Path) -> dict[str, str]:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from imagegen.domain.request import Key
-from imagegen.ledger import holdings
+from imagegen.ledger import attempts, holdings
 from imagegen.ledger.holdings import Holding
+from imagegen.ledger.unknowns import short
 from imagegen.plan import Draft, Seen, fingerprint
 from imagegen.settings import Settings
 from imagegen.stores import Store
@@ -79,7 +80,7 @@ class Shelf:
             f"SELECT key, flaw FROM artifacts WHERE flaw IS NOT NULL AND key IN ({marks})",
             keys,
         )
-        answers = {key: Seen("flawed", f"paid for before, and no use: {flaw}") for key, flaw in flawed}
+        answers = {key: Seen("flawed", attempts.useless(flaw)) for key, flaw in flawed}
         if self.retry_unknown:
             return answers
         claimed = self.reader.execute(
@@ -88,6 +89,9 @@ class Shelf:
             keys,
         )
         answers.update(
-            {key: Seen("unknown", f"attempt {attempt[:8]} may have paid for it", attempt) for key, attempt in claimed}
+            {
+                key: Seen("unknown", f"attempt {short(attempt)} may have paid for it", attempt)
+                for key, attempt in claimed
+            }
         )
         return answers

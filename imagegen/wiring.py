@@ -12,8 +12,10 @@ from imagegen import catalog as catalogs
 from imagegen import settings as settings_of
 from imagegen.blueprint import PLACEHOLDER, Context
 from imagegen.catalog import Catalog
+from imagegen.catalog.fields import suggestion
 from imagegen.clock import Clock
 from imagegen.domain.model import Offer
+from imagegen.errors import SettingsError
 from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
 from imagegen.providers import Limits, Provider
@@ -64,8 +66,18 @@ def open_project(
     settings = settings_of.load(manifest.settings(), flags, beside=path.absolute().parent)
     routes = load_routes(settings.routes, settings.catalogs)
     catalog = catalogs.load(settings.catalogs).repriced(routes.prices)
+    _check_names(settings, catalog)
     context = context_of(settings, catalog, routes, estimating=estimating, allow_retired=allow_retired, today=today)
     return Project(manifest, settings, catalog, routes, context)
+
+
+def _check_names(settings: Settings, catalog: Catalog) -> None:
+    known = frozenset({PLACEHOLDER, *catalog.providers(), *settings.addresses})
+    said = {"providers": settings.providers or (), "same_as": settings.same_as, "concurrency": settings.concurrency}
+    for key, names in said.items():
+        for name in names:
+            if name not in known:
+                raise SettingsError(f"{key}: no provider is called {name!r}", suggestion(name, known))
 
 
 def context_of(

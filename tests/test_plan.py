@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from imagegen import plan as planning
+from imagegen.blueprint import Blueprint
 from imagegen.domain.money import nano
 from imagegen.domain.request import Request
 from imagegen.domain.row import Row
@@ -114,6 +116,13 @@ def test_the_provider_is_asked_before_a_cent_is_spent() -> None:
     assert [request.prompt for request in asked] == ["a mug", "a cup"]
 
 
+def test_only_providers_that_can_be_asked_are_asked() -> None:
+    """A provider that this version cannot call refuses nothing while planning."""
+    rows = [{"use_case": "product_shot"}, {"use_case": "thumbnail"}]
+    items = planned(rows, refuses=lambda request: request.provider, asked=frozenset({"openai"}))
+    assert [(item.state, item.reason) for item in items] == [("refused", "openai"), ("buy", "")]
+
+
 def test_a_prompt_that_is_too_long_is_refused_while_planning() -> None:
     """DALL-E 3 takes 4,000 characters; one more is refused with both figures."""
     items = planned([{"prompt": "x" * 4000}, {"prompt": "x" * 4001}])
@@ -162,9 +171,12 @@ def test_a_row_without_seed_is_another_kind_than_one_with_it() -> None:
 
 
 def test_kinds_without_end_do_not_fill_the_memory() -> None:
-    """The plan of rows that are all different is right, however many kinds were forgotten on the way."""
+    """Rows that are all different are planned right, and most of their kinds are forgotten on the way."""
     rows = [{"model": "dall-e-3", "max_price": f"{n}.5"} for n in range(planning.MEMO + 5)]
-    assert {item.cost for item in planned(rows)} == {nano("0.04")}
+    items = plan(placed(rows), preset())
+    assert all(next(items).cost == nano("0.04") for _ in rows)
+    alive = sum(type(each) is Blueprint for each in gc.get_objects())
+    assert 0 < alive < planning.MEMO
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,11 @@ def _explained(text: str, code: int) -> int:
 
 def _usage(problem: Exception) -> int | None:
     """Exit code 2 for what the command line parser refuses, its message printed; None for a bug."""
-    from typer._click.exceptions import ClickException  # typer carries its own copy of click
+    from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer carries its own copy of click
+
+    if isinstance(problem, NoArgsIsHelpError):
+        typer.echo(problem.ctx.get_help() if problem.ctx else "see imagegen --help")
+        return 0
 
     if isinstance(problem, typer.Exit):
         return int(problem.exit_code)

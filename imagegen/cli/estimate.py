@@ -165,14 +165,15 @@ def _comparison(project: Project, totals: Totals) -> Iterator[str]:
     from imagegen.domain.money import show
 
     saving, title = totals.saving, project.context.premium[0].title
-    drawn = sum(line.paid for line in totals.by("provider") if line.is_placeholder)
+    placeholders = [line for line in totals.by("provider") if line.is_placeholder]
+    drawn = sum(line.paid for line in placeholders)
     if drawn:
         more = f", and {totals.real_unknown:,} of unknown price" if totals.real_unknown else ""
         yield f"Placeholders: {_pictures(drawn)} cost nothing; on the models they stand for: {show(totals.real)}{more}."
     if saving is None or totals.premium is None:
         return
     bill = f"All on {title}: {show(totals.premium)}"
-    if drawn:  # a placeholder is no picture yet: to call that a saving would be a boast
+    if placeholders:  # a placeholder is no picture yet: to call that a saving would be a boast
         yield f"{bill}."
     elif saving.amount >= 0:
         yield f"{bill}; saved {show(saving.amount)}, {saving.whole_percent} %."

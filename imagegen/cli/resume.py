@@ -25,14 +25,10 @@ def resume(
     from imagegen.ledger import runs, schema
     from imagegen.settings import home_folder
 
-    ledger = home_folder() / "ledger.db"
-    if not ledger.exists():
-        raise UsageError("there is no run to resume in this home", "imagegen run MANIFEST starts one")
-    connection = schema.read_only(ledger)
-    try:
+    with schema.looking(home_folder() / "ledger.db") as connection:
+        if connection is None:
+            raise UsageError("there is no run to resume in this home", "imagegen run MANIFEST starts one")
         found = runs.of(connection, run) if run else runs.latest(connection)
-    finally:
-        connection.close()
     if found is None:
         raise UsageError(f"no run is called {run!r}, or several begin so", "give its whole id")
     said = {**found.flags, "yes": yes or found.flags["yes"]}

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,7 +20,9 @@ Model = Annotated[str | None, typer.Option(help="Make every row with this model.
 Provider = Annotated[str | None, typer.Option(help="Ask this provider for every row; placeholder costs nothing.")]
 Budget = Annotated[str | None, typer.Option(help="The most this run may spend, in USD.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Calls at once, per provider.")]
-Optimize = Annotated[str | None, typer.Option(help="route: first of the list; cost: the cheapest.")]
+Optimize = Annotated[
+    Literal["route", "cost"] | None, typer.Option(help="route: first of the list; cost: the cheapest.")
+]
 Catalog = Annotated[list[Path] | None, typer.Option(help="A catalogue file of your own (models, prices, routes).")]
 
 

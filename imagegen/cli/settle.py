@@ -29,7 +29,7 @@ class Booked(NamedTuple):
 def settle(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID|ROW...", help="An attempt's id or how it begins, or a row's id."),
+        typer.Argument(metavar="ID|ROW...", help="An attempt's id or a part of it, or a row's id."),
     ] = None,
     charged: Annotated[bool, typer.Option("--charged", help="The provider billed it.")] = False,
     not_charged: Annotated[bool, typer.Option("--not-charged", help="The provider did not bill it.")] = False,
@@ -117,7 +117,7 @@ def _one(connection: sqlite3.Connection, name: str) -> str:
     if not found:
         raise UsageError(f"no unknown attempt is called {name!r}", _LIST)
     if len(found) > 1:
-        ids = ", ".join(each[:8] for each in found[:5]) + (", …" if len(found) > 5 else "")
+        ids = ", ".join(map(unknowns.short, found[:5])) + (", …" if len(found) > 5 else "")
         raise UsageError(f"{name!r} is {len(found)} unknown attempts: {ids}", "give one id")
     return found[0]
 
@@ -126,6 +126,7 @@ def _say(one: Booked) -> None:
     from imagegen.cli.say import visible
     from imagegen.cli.unknown import rows
     from imagegen.domain.money import show
+    from imagegen.ledger.unknowns import short
 
     what = f"charged, {show(one.amount)} booked" if one.amount else f"not charged, {show(one.attempt.most)} came free"
-    print(visible(f"{one.attempt.attempt[:8]} ({rows(one.attempt.rows)}): {what}"))  # noqa: T201
+    print(visible(f"{short(one.attempt.attempt)} ({rows(one.attempt.rows)}): {what}"))  # noqa: T201

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-#: So much of an attempt's id is shown, and so many of its rows.
-SHOWN = 8
-ROWS = 3
+#: So many characters of row ids are shown; the first id always is.
+ROOM = 13
 
 
 @app.command(help="List pictures that may have been charged and never arrived. Ends with 6 when there are some.")
@@ -82,21 +81,21 @@ def _print_unknown(found: Sequence[UnknownAttempt], answers: int) -> None:
 def _print_folder(folder: str, found: Sequence[UnknownAttempt]) -> None:
     from imagegen.cli.sheet import cell, put, sheet
     from imagegen.domain.money import show
+    from imagegen.ledger.unknowns import short
 
     table = sheet(
         "ID", "Sent (UTC)", "Asked of", "Rows", "At most", right=("At most",), keep=("ID", "Sent (UTC)", "At most")
     )
     for one in found:
         asked = f"{one.provider}/{one.model}"
-        table.add_row(
-            cell(one.attempt[:SHOWN]), cell(when(one.sent)), cell(asked), cell(rows(one.rows)), show(one.most)
-        )
+        table.add_row(cell(short(one.attempt)), cell(when(one.sent)), cell(asked), cell(rows(one.rows)), show(one.most))
     put(cell(f"In {folder}" if folder else "In a folder that is not known any more", style="bold"), table, "")
 
 
 def _print_settled(settled: Sequence[Settled]) -> None:
     from imagegen.cli.sheet import cell, put, sheet
     from imagegen.domain.money import show
+    from imagegen.ledger.unknowns import short
 
     if not settled:
         return
@@ -105,7 +104,7 @@ def _print_settled(settled: Sequence[Settled]) -> None:
     for one in settled:
         asked = f"{one.provider}/{one.model}"
         table.add_row(
-            cell(one.attempt[:SHOWN]), cell(when(one.closed)), cell(asked), cell(rows(one.rows)), show(one.charged)
+            cell(short(one.attempt)), cell(when(one.closed)), cell(asked), cell(rows(one.rows)), show(one.charged)
         )
     put(cell("Settled", style="bold"), table, "")
 
@@ -129,9 +128,13 @@ def _print_json(found: Sequence[UnknownAttempt], settled: Sequence[Settled]) -> 
 
 
 def rows(ids: Sequence[str]) -> str:
-    """Row ids in a few words: "mug, cup, plate and 4 more"."""
-    named = ", ".join(ids[:ROWS])
-    return f"{named} and {len(ids) - ROWS} more" if len(ids) > ROWS else named
+    """Row ids in a few words: "mug, cup and 4 more"."""
+    named = list(ids[:1])
+    for each in ids[1:]:
+        if len(", ".join([*named, each])) > ROOM:
+            return f"{', '.join(named)} and {len(ids) - len(named)} more"
+        named.append(each)
+    return ", ".join(named)
 
 
 def when(seconds: float | None) -> str:

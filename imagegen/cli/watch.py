@@ -52,7 +52,7 @@ class Watcher:
         if self.total and not self._quiet:
             there = sum(counts.get(state, 0) for state in PRESENT)
             kept = f", {there:,} already there" if there else ""
-            say.info(f"{self.total:,} pictures to do{kept}; about {show(estimate)}")
+            say.info(f"{self.total:,} picture{'s' * (self.total != 1)} to do{kept}; about {show(estimate)}")
 
     def confirm(self, question: str) -> bool | None:
         """Ask, where somebody can answer."""

@@ -55,6 +55,11 @@ class Bought:
     flaw: str | None
 
 
+def useless(flaw: str) -> str:
+    """Why a picture that was paid for is not there and not bought again, and what to do."""
+    return f"paid for before, and no use: {flaw}; --redo ID makes it anew"
+
+
 Reserved = Granted | Denied | Claimed | Bought
 
 

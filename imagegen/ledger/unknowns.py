@@ -10,7 +10,7 @@ from imagegen.domain.money import Nano
 from imagegen.ledger.attempts import unclaim
 from imagegen.ledger.budgets import move
 
-#: A shorter beginning of an id names nothing.
+#: A shorter part of an id names nothing.
 SHORTEST = 4
 
 
@@ -48,7 +48,7 @@ def unknowns(connection: sqlite3.Connection, collection: str | None = None) -> I
     found = connection.execute(
         "SELECT a.id, a.collection, COALESCE(c.folder, ''), a.provider, a.model, a.sent, a.reserved, a.reason"
         " FROM attempts a LEFT JOIN collections c ON c.id = a.collection"
-        f" WHERE a.state = 'unknown' {where} ORDER BY a.opened",
+        f" WHERE a.state = 'unknown' {where} ORDER BY a.opened, a.id",
         more,
     ).fetchall()
     for line in found:
@@ -95,19 +95,25 @@ def settled(connection: sqlite3.Connection) -> Iterator[Settled]:
     """Every attempt that somebody settled, oldest first."""
     found = connection.execute(
         "SELECT id, provider, model, sent, closed, COALESCE(charged, 0) FROM attempts WHERE basis = 'settled'"
-        " ORDER BY opened"
+        " ORDER BY opened, id"
     ).fetchall()
     for line in found:
         yield Settled(*(*line, _rows(connection, line[0])))
 
 
+def short(attempt: str) -> str:
+    """The 8 characters that people see of an attempt's id. It begins with the time, so its end tells more."""
+    return attempt[-8:]
+
+
 def matching(connection: sqlite3.Connection, name: str) -> list[str]:
-    """The unknown attempts whose id begins with `name` (4 characters at least), or that have a row of this id."""
-    begins = name.lower() if len(name) >= SHORTEST else None
+    """The unknown attempts whose id begins or ends with `name` (4 characters at least), or that have a row of
+    this id."""
+    part = name.lower() if len(name) >= SHORTEST else None
     found = connection.execute(
         "SELECT id FROM attempts WHERE state = 'unknown' AND (substr(id, 1, length(?1)) = ?1"
-        " OR id IN (SELECT attempt FROM items WHERE row = ?2)) ORDER BY opened",
-        (begins, name),
+        " OR substr(id, -length(?1)) = ?1 OR id IN (SELECT attempt FROM items WHERE row = ?2)) ORDER BY opened, id",
+        (part, name),
     )
     return [line[0] for line in found]
 

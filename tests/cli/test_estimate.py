@@ -120,6 +120,7 @@ def test_a_second_estimate_after_a_run_finds_everything_there(imagegen: Imagegen
     ran = imagegen("run", "two.csv")
     assert ran.returncode == 0, ran.stderr
     after = last(imagegen("cost-estimate", "two.csv", "--json").stdout)
+    assert "saved" not in imagegen("cost-estimate", "two.csv").stdout
     elsewhere = imagegen("plan", "two.csv", "--json", "--output", "other").stdout
     assert (before["paid"], before["there"]) == (2, 0)
     assert (after["paid"], after["there"]) == (0, 2)

@@ -52,7 +52,7 @@ def test_a_ledger_without_unknowns_is_exit_0(imagegen: Imagegen, ledger: Ledger)
 def test_unknowns_are_listed_with_what_to_do(imagegen: Imagegen, ledger: Ledger, columns: str) -> None:
     """Each with its id, time, model, rows and most it can cost; the total; the three ways on; exit 6."""
     lose(ledger, "1234567890abcdef", "mug")
-    lose(ledger, "abcdef1234567890", "a", "b", "c", "d", "e")
+    lose(ledger, "abcdef1234567890", *(f"product-{number}" for number in range(5)))
     ledger.write(lambda c: holdings.place_collection(c, "shop", "/out/shop", NOON))
 
     done = imagegen("unknown", COLUMNS=columns)
@@ -60,8 +60,8 @@ def test_unknowns_are_listed_with_what_to_do(imagegen: Imagegen, ledger: Ledger,
     assert (done.returncode, done.stderr) == (6, "")
     assert "In /out/shop\n" in done.stdout
     rows = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "12345678 2026-11-22 12:00 openai/gpt-image-2 mug $0.01" in rows
-    assert "abcdef12 2026-11-22 12:00 openai/gpt-image-2 a, b, c and 2 more $0.05" in rows
+    assert "90abcdef 2026-11-22 12:00 openai/gpt-image-2 mug $0.01" in rows
+    assert "34567890 2026-11-22 12:00 openai/gpt-image-2 product-0 and 4 more $0.05" in rows
     assert "6 pictures, at most $0.06." in done.stdout
     for way in ("imagegen settle ID --charged", "imagegen settle ID --not-charged", "imagegen resume --retry-unknown"):
         assert way in done.stdout
@@ -121,16 +121,16 @@ def test_what_a_killed_run_left_is_listed_at_once(imagegen: Imagegen, home: Path
 @pytest.mark.parametrize(
     ("name", "words", "booked", "said"),
     [
-        ("mug", ["--charged"], CENT, "12345678 (mug): charged, $0.01 booked"),
-        ("1234", ["--charged", "--amount", "0.0042"], 4_200_000, "12345678 (mug): charged, $0.0042 booked"),
-        ("12345678", ["--charged", "--amount", "$0.5"], 500_000_000, "12345678 (mug): charged, $0.50 booked"),
-        ("1234567890abcdef", ["--not-charged"], 0, "12345678 (mug): not charged, $0.01 came free"),
+        ("mug", ["--charged"], CENT, "90abcdef (mug): charged, $0.01 booked"),
+        ("1234", ["--charged", "--amount", "0.0042"], 4_200_000, "90abcdef (mug): charged, $0.0042 booked"),
+        ("90abcdef", ["--charged", "--amount", "$0.5"], 500_000_000, "90abcdef (mug): charged, $0.50 booked"),
+        ("1234567890abcdef", ["--not-charged"], 0, "90abcdef (mug): not charged, $0.01 came free"),
     ],
 )
 def test_settle_books_and_says_so(
     imagegen: Imagegen, ledger: Ledger, name: str, words: list[str], booked: int, said: str
 ) -> None:
-    """By the beginning of an id, the whole id or a row: what was booked is printed and is in the books."""
+    """By a part of an id, the whole id or a row: what was booked is printed and is in the books."""
     lose(ledger, "1234567890abcdef", "mug")
     done = imagegen("settle", name, *words)
 

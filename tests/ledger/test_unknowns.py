@@ -9,6 +9,7 @@ import pytest
 from imagegen.ledger import Ledger, attempts, holdings, unknowns
 from imagegen.ledger.attempts import Claimed, Granted
 from imagegen.ledger.budgets import Budget, Denied
+from imagegen.ledger.slip import new_attempt
 from ledger.bookkeeping import CENT, NOON, granted, recount, reserve, state_of, totals, unknown
 
 
@@ -109,6 +110,7 @@ def test_release_claims_lets_one_collection_buy_again(ledger: Ledger) -> None:
         ("aaaa", ["aaaa1111", "aaaa2222"]),
         ("AAAA1", ["aaaa1111"]),
         ("aaa", []),
+        ("2222", ["aaaa2222"]),
         ("mug", ["aaaa1111"]),
         ("jug", ["aaaa2222", "bbbb3333"]),
         ("", []),
@@ -117,7 +119,7 @@ def test_release_claims_lets_one_collection_buy_again(ledger: Ledger) -> None:
     ],
 )
 def test_an_unknown_is_found_by_id_or_row(ledger: Ledger, name: str, found: list[str]) -> None:
-    """A beginning of an id, four characters at least, or a row's id; never a settled attempt."""
+    """A beginning or end of an id, four characters at least, or a row's id; never a settled attempt."""
     for attempt, rows in (("aaaa1111", ["mug"]), ("aaaa2222", ["cup", "jug"]), ("bbbb3333", ["jug"])):
         keys = [f"{attempt}-{row}" for row in rows]  # a row id may be in two folders, with other keys
 
@@ -141,3 +143,8 @@ def test_what_was_settled_is_listed(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         (one,) = unknowns.settled(connection)
     assert (one.attempt, one.rows, one.closed, one.charged) == (attempt, ("mug",), NOON + 5, 3)
+
+
+def test_what_people_see_of_an_id_tells_attempts_apart() -> None:
+    """Two attempts of the same second are shown differently."""
+    assert len({unknowns.short(new_attempt()) for _ in range(1000)}) == 1000
