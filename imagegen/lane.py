@@ -54,8 +54,8 @@ class Lane:
                     return batch
                 if not self._parked:
                     return None
-                # What was left for later depends on a purchase in flight, perhaps another process's.
-                self._change.wait(0.05 if self._busy else 0.2)
+                # What was left for later depends on a purchase in flight; another process's is not announced.
+                self._change.wait(0.2)
                 self._from_the_start()
         return None
 
@@ -104,7 +104,11 @@ class Lane:
         with self._change:
             self._busy -= 1
             self._taken.difference_update(job.key for job in batch)
-            self._parked = self._parked or later
+            if later:  # nothing came of it: to wake the others would make them all ask again, and again
+                self._parked = True
+                return
+            over = {job.id for job in batch}
+            self._read = [job for job in self._read if job.id not in over]  # read while it was in flight
             self._change.notify_all()
 
     def stop(self, why: str) -> None:

@@ -129,12 +129,12 @@ class OutputFolder:
     def _target(self, file: str) -> Path:
         target = self.path / file
         if target.parent != self.path:
+            if not target.parent.resolve().is_relative_to(self.path.resolve()):
+                raise StorageError(f"{file} would leave the output folder through a link", "remove the link")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
             except OSError as problem:
                 raise _trouble(target, problem) from problem
-            if not target.parent.resolve().is_relative_to(self.path.resolve()):
-                raise StorageError(f"{file} would leave the output folder through a link", "remove the link")
         return target
 
     def _passing(self) -> Path:

@@ -12,6 +12,8 @@ from itertools import accumulate
 
 #: Chunks that change how the pixels are seen: turned, see-through, moving.
 _SPECIAL = (b"eXIf", b"tRNS", b"acTL")
+#: Bytes that may follow the last row: the stream's own checksum.
+_CHECKSUM = 4
 #: Bytes of rows looked at once.
 _BLOCK = 1 << 15
 #: Differences of brightness (of 255) that still count as one colour.
@@ -45,33 +47,37 @@ def lively(data: bytes) -> bool:
 
 def _blocks(data: bytes, stride: int) -> Iterator[bytes]:
     """The inflated rows, some whole rows at a time. ValueError when bytes are missing or left over."""
-    inflate, most = zlib.decompressobj(), max(1, _BLOCK // stride) * stride
-    rest = b""
-    for chunk in _pixel_data(data):
-        waiting: bytes | memoryview = chunk
-        while len(waiting):
-            rest += inflate.decompress(waiting, most - len(rest))
-            waiting = inflate.unconsumed_tail
+    # Without its two bytes of head and its own checksum: the chunks' checksums cover the same bytes.
+    inflate, most = zlib.decompressobj(-zlib.MAX_WBITS), max(1, _BLOCK // stride) * stride
+    rest, after = b"", 0
+    for piece in _pixel_data(data):
+        if inflate.eof:
+            after += len(piece)
+            continue
+        waiting: bytes | memoryview = piece
+        while not inflate.eof:
+            more = inflate.decompress(waiting, most - len(rest))
+            waiting, rest = inflate.unconsumed_tail, rest + more
             if len(rest) == most:
                 yield rest
                 rest = b""
-    while more := inflate.decompress(inflate.unconsumed_tail, most - len(rest)):
-        rest += more
-        if len(rest) == most:
-            yield rest
-            rest = b""
-    if not inflate.eof or inflate.unused_data or len(rest) % stride:
+            elif not waiting:
+                break
+    if not inflate.eof or len(inflate.unused_data) + after > _CHECKSUM or len(rest) % stride:
         raise ValueError("pixel data of another length")
     if rest:
         yield rest
 
 
 def _pixel_data(data: bytes) -> Iterator[memoryview]:
-    at, view = 8, memoryview(data)
+    """The pieces of the deflate stream, its two bytes of head left out."""
+    at, view, head = 8, memoryview(data), 2
     while at + 12 <= len(data):
         end = at + 8 + int.from_bytes(view[at : at + 4], "big")
         if data[at + 4 : at + 8] == b"IDAT":
-            yield view[at + 8 : end]
+            start = at + 8 + head
+            head = max(0, start - end)
+            yield view[min(start, end) : end]
         at = end + 4
 
 

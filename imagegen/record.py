@@ -239,7 +239,7 @@ def books(desk: Desk, kept: Sequence[Kept], attempt: str | None) -> Write:
     def write(connection: sqlite3.Connection) -> None:
         for item in kept:
             item.write(connection)
-        if attempt is not None:
+        if attempt is not None and not any(isinstance(item.outcome, Pending) for item in kept):
             charged, basis = _total(kept)
             reason = next((item.result.reason for item in kept if item.result.reason), None)
             attempts.close(connection, attempt, charged, basis, desk.now(), reason)

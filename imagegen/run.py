@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from imagegen import collect, record
 from imagegen.clock import Clock
-from imagegen.domain.outcome import Failed
+from imagegen.domain.outcome import Failed, Outcome, Unknown
 from imagegen.domain.result import Result
 from imagegen.errors import Exit, StorageError
 from imagegen.keep import Desk
@@ -30,9 +30,15 @@ from imagegen.ledger.attempts import Bought, Claimed, Granted, Item, Open, Reser
 from imagegen.ledger.budgets import Budget, Denied
 from imagegen.ledger.jobs import Job
 from imagegen.ledger.slip import LedgerSlip, new_attempt
+from imagegen.ledger.writer import is_storage
 from imagegen.pool import Pool
 from imagegen.providers import Provider
 from imagegen.record import Kept
+
+#: Seconds between two looks for runs that died.
+TURN = 1.0
+#: So much is told before looking around again.
+AT_ONCE = 500
 
 
 class Listener(Protocol):
@@ -75,6 +81,7 @@ class Loop:
         self.stops: set[Exit] = set()
         self.why = ""
         self._failures = 0
+        self._took_over = float("-inf")
         self._gone: set[str] = set()
         self._uncollected: set[str] = set()
         self._told: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -82,14 +89,15 @@ class Loop:
         self._lanes: list[Lane] = []
 
     def collect(self, left: Sequence[Open]) -> None:
-        """Fetch what earlier runs paid for and could not keep, before anything new is bought."""
+        """Fetch what runs that are dead paid for and could not keep, before anything new is bought."""
         for attempt in left:
             provider = self.kit.providers.get(attempt.provider)
-            if provider is None:
+            requests = [request_of(item.request) for item in attempt.items]
+            slip = self.kit.ledger.slip_of(attempt)
+            if provider is None or any(map(provider.refuses, requests)):
                 self._uncollected.add(attempt.id)
-            else:
-                slip = self.kit.ledger.slip_of(attempt)
-                outcomes = list(provider.generate([request_of(item.request) for item in attempt.items], {}, slip))
+            elif slip.answer or slip.remote_id:  # else another run was quicker
+                outcomes = list(provider.generate(requests, {}, slip))
                 collect.collected(self.kit.ledger, self.kit.desk, attempt, outcomes)
 
     def work_off(self) -> None:
@@ -98,6 +106,7 @@ class Loop:
             change, taken = Condition(), set[str]()
             for name in jobs.providers(reader, self.run):
                 self._lanes.append(Lane(name, self.kit.providers.get(name), reader, self.run, change, taken))
+            self._look_around()
             pools = [self.kit.hands(lane.name, lane.hands) for lane in self._lanes]
             for lane, pool in zip(self._lanes, pools, strict=True):
                 for _ in range(pool.size):
@@ -107,7 +116,8 @@ class Loop:
                 self._hand_left.wait(0.05)
                 self._hand_left.clear()
                 self._tell()
-        self._tell()
+        while not self._told.empty():
+            self._tell()
         self._skip_the_rest()
 
     def _look_around(self) -> None:
@@ -126,19 +136,22 @@ class Loop:
 
     def _hand(self, lane: Lane) -> None:
         """What each worker does until its lane has no more: take, make, take, make."""
-        while (batch := lane.take()) is not None:
-            try:
+        batch = None
+        try:
+            while (batch := lane.take()) is not None:
                 self._make(lane, batch)
-            except BaseException as error:  # noqa: BLE001  a bug or a full disk stops the run, not a thread
-                self._broke(lane, batch, error)
+                batch = None
+        except BaseException as error:  # noqa: BLE001  a bug or a full disk stops the run, not a thread
+            self._broke(error)
+            if batch is not None:
+                lane.ended(batch)
         self._hand_left.set()
 
     def _make(self, lane: Lane, batch: Sequence[Job]) -> None:
         """From a line of the list to a picture in the folder."""
-        kit, first = self.kit, batch[0]
-        if lane.provider is None or (not _redo(first) and kit.desk.store.get(first.key)):
-            held, *rest = batch
-            self._close(lane, batch, [record.from_cache(kit.desk, held)], None, later=bool(rest))  # 1 cache
+        kit = self.kit
+        if lane.provider is None:
+            self._close(lane, batch, [record.from_cache(kit.desk, job) for job in batch], None)  # 1 cache
             return
         answer = self._reserve(lane, batch)  # 2 budget
         if not isinstance(answer, Granted):
@@ -149,6 +162,7 @@ class Loop:
         try:
             with lane.gate:
                 outcomes = [] if lane.stopped else list(lane.provider.generate(requests, {}, slip))  # 3 generate
+                self._heed(lane, outcomes)
         except StorageError as problem:
             record.never_sent(kit.ledger, slip, str(problem))
             raise
@@ -160,14 +174,29 @@ class Loop:
             kept = [record.put_away(kit.desk, job, outcome) for job, outcome in _pairs(batch, outcomes)]  # 4 store
         self._close(lane, batch, kept, slip)  # 5 record
 
+    def _heed(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
+        """A provider that cannot be used now is asked no more: every further call would find out the same."""
+        for outcome in outcomes:
+            if isinstance(outcome, Failed) and outcome.stops_provider:
+                lane.stop(f"{lane.name} stopped: {outcome.reason}")
+                self.stops.add(Exit.PROVIDER)
+                self.why = self.why or lane.stopped
+
     def _reserve(self, lane: Lane, batch: Sequence[Job]) -> Reserved:
         """Claim the keys and set the money aside; waits for money that may come free."""
         while isinstance(answer := self._ask(lane, batch), Denied) and not answer.final and not lane.stopped:
             self._told.put(partial(self.kit.listener.waiting, record.budget_sentence(answer)))
             if answer.reserved:
-                self.kit.ledger.take_over()  # the money of a run that died meanwhile comes free
+                self._take_over()
             self.kit.clock.wait(0.3 if answer.reserved else 1.0)
         return answer
+
+    def _take_over(self) -> None:
+        """What a run that died meanwhile held comes free: money and claims. What it was answered is collected."""
+        now = self.kit.clock.monotonic()
+        if now - self._took_over >= TURN:
+            self._took_over = now
+            self.collect(self.kit.ledger.take_over())
 
     def _ask(self, lane: Lane, batch: Sequence[Job]) -> Reserved:
         kit, attempt, now = self.kit, new_attempt(), self.kit.clock.now()
@@ -192,10 +221,17 @@ class Loop:
         elif isinstance(answer, Claimed) and (answer.state == "unknown" or answer.attempt in self._uncollected):
             self._give_up(lane, batch, "unknown", f"attempt {unknowns.short(answer.attempt)} may have paid for it")
             return
+        elif isinstance(answer, Claimed):
+            self._take_over()
         elif isinstance(answer, Bought) and answer.flaw:
             self._give_up(lane, batch, "failed", attempts.useless(answer.flaw))
             return
-        elif isinstance(answer, Bought) and not collect.adopt(self.kit.desk, answer, batch[0].request):
+        elif isinstance(answer, Bought):
+            job = next(job for job in batch if job.key == answer.key)
+            if collect.adopt(self.kit.desk, answer, job.request):  # a twin bought it a moment ago
+                kept = [record.from_cache(self.kit.desk, job)]
+                self._close(lane, batch, kept, None, later=len(batch) > 1)
+                return
             self._gone.add(answer.key)  # pruned: it may be bought again
         lane.ended(batch, later=True)
 
@@ -210,39 +246,40 @@ class Loop:
         def closed(written: Future[None]) -> None:
             error = written.exception()
             if error is not None:
-                self._broke(lane, batch, error)
+                self._broke(error)
+                lane.ended(batch)
                 return
             if slip:
-                slip.drop()
-            self._told.put(lambda: self._heard(lane, kept))
+                with suppress(OSError):  # it is in the books: the next run clears it away
+                    slip.drop()
+            self._told.put(lambda: self._heard(kept))
             lane.ended(batch, later=later)
 
         written = self.kit.ledger.write_soon(record.books(self.kit.desk, kept, slip.id if slip else None))
         written.add_done_callback(closed)
 
-    def _broke(self, lane: Lane, batch: Sequence[Job], error: BaseException) -> None:
-        storage = isinstance(error, StorageError)
+    def _broke(self, error: BaseException) -> None:
+        storage = isinstance(error, StorageError | OSError) or is_storage(error)
         self.stop(Exit.STORAGE if storage else Exit.BUG, str(error) if storage else repr(error))
         if not storage:
-            self._told.put(lambda: self.kit.listener.bug(error))
-        lane.ended(batch)
+            self.kit.listener.bug(error)
 
     def _tell(self) -> None:
-        """Pass on what happened. Not at once but twenty times a second: waking for every picture costs."""
-        with suppress(Empty):
-            while True:
-                self._told.get_nowait()()
-        self.kit.listener.tick()
+        """Pass on what happened. Not at once but twenty times a second: waking for every picture costs. A listener
+        that fails stops the run; what was sent is waited for all the same."""
+        try:
+            with suppress(Empty):
+                for _ in range(AT_ONCE):
+                    self._told.get_nowait()()
+            self.kit.listener.tick()
+        except Exception as error:  # noqa: BLE001
+            self._broke(error)
 
-    def _heard(self, lane: Lane, kept: Sequence[Kept]) -> None:
+    def _heard(self, kept: Sequence[Kept]) -> None:
+        self._failures += sum(item.result.state == "failed" for item in kept)
         for item in kept:
             if item.result.state != "skipped":  # those are told together, when the run is over
                 self.kit.listener.row(item.result)
-            self._failures += item.result.state == "failed"
-            if isinstance(item.outcome, Failed) and item.outcome.stops_provider:
-                lane.stop(f"{lane.name} stopped: {item.outcome.reason}")
-                self.stops.add(Exit.PROVIDER)
-                self.why = self.why or lane.stopped
         if self.kit.max_failures is not None and self._failures >= self.kit.max_failures:
             self.stop(Exit.SOME_FAILED, f"{self._failures} pictures failed")
 
@@ -262,4 +299,4 @@ def _redo(job: Job) -> bool:
 
 def _pairs(batch: Sequence[Job], outcomes: Sequence[Any]) -> list[tuple[Job, Any]]:
     by_key = {outcome.key: outcome for outcome in outcomes}
-    return [(job, by_key.get(job.key) or Failed(job.key, "the provider returned nothing for it")) for job in batch]
+    return [(job, by_key.get(job.key) or Unknown(job.key, "the provider returned nothing for it")) for job in batch]

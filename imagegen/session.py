@@ -15,7 +15,7 @@ from imagegen.blueprint import PLACEHOLDER
 from imagegen.clock import Clock
 from imagegen.domain.money import Nano, show
 from imagegen.domain.result import Summary
-from imagegen.errors import GuardError, ImagegenError, ManifestError, UsageError
+from imagegen.errors import Exit, GuardError, ImagegenError, ManifestError, StorageError, UsageError
 from imagegen.keep import Desk
 from imagegen.ledger import Ledger, holdings, jobs, runs, unknowns
 from imagegen.ledger.runs import FolderLock
@@ -85,7 +85,7 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         stack.callback(lock.drop)
         stack.callback(folder.withdraw)
         folder.sweep()
-        stack.callback(parts.store.close)
+        stack.callback(_close_store, parts.store, watcher)
         ledger = Ledger(project.settings.home, parts.clock.now)
         stack.callback(ledger.close)
         if ledger.notice:
@@ -133,6 +133,14 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         )
 
 
+def _close_store(store: Store, watcher: Watcher) -> None:
+    """Close the cache. Its index is for speed only: that it cannot be written is worth a note."""
+    try:
+        store.close()
+    except StorageError as problem:
+        watcher.note(str(problem))
+
+
 def _collection(ledger: Ledger, folder: OutputFolder) -> str:
     """The folder's collection: by its id file, else by its path in the ledger, else a new one."""
     place = str(folder.path.absolute())
@@ -169,6 +177,7 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
                     keyless += (lacks_key := not able and item.row.provider != PLACEHOLDER)
                     if not lacks_key or order.skip_refused:
                         watcher.refused(item)
+            _heed(kit)
             _write_chunk(kit, run, chunk, seq, order.redo)
             seq += len(chunk)
     for note in project.manifest.notes:
@@ -186,6 +195,15 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
             f"{refused} of {seq} {pictures} cannot be made as planned",
             "mend the rows, or add --skip-refused to make the rest",
         )
+
+
+def _heed(kit: Kit) -> None:
+    """Raises when a signal asked the run to stop: while it plans, nothing has to be waited for."""
+    number = kit.signal()
+    if number is not None:
+        interrupted = ImagegenError("interrupted")
+        interrupted.exit_code = Exit(128 + number)
+        raise interrupted
 
 
 def _write_chunk(kit: Kit, run: str, chunk: list[Planned], seq: int, redo: frozenset[str]) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imagegen.cli import say
+
 if TYPE_CHECKING:
     from imagegen.cli.pruning import Prune
     from imagegen.stores import Problem, Stats, Store
@@ -168,13 +170,11 @@ def _agreed(yes: bool) -> bool:
 
 
 def _print_problem(problem: Problem, as_json: bool) -> None:
-    from imagegen.cli.say import visible
-
     if as_json:
         line = {"kind": problem.kind, "where": str(problem.where), "what": problem.what, "todo": problem.todo}
-        print(json.dumps(line | {"key": problem.key}, ensure_ascii=False))  # noqa: T201
+        say.event(line | {"key": problem.key})
     else:
-        print(visible(str(problem)))  # noqa: T201
+        print(say.visible(str(problem)))  # noqa: T201
 
 
 def pictures(number: int) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from imagegen.cli import look
+from imagegen.cli import look, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,7 +53,7 @@ def cost_estimate(
     time = duration(totals, project.catalog, project.settings, project.settings.budgets)
     if as_json:
         for line in _events(project, totals, time, hits):
-            print(json.dumps(line, ensure_ascii=False))  # noqa: T201
+            say.event(line)
         return 0
     look.say_notes(look.notes(project, totals))
     _show(project, totals, time, hits, by)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagegen.cli import look
+from imagegen.cli import look, say
 from imagegen.domain.money import show
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def explain(
     for picture in pictures:
         totals.add(picture)
     if as_json:
-        print(json.dumps(as_event(pictures), ensure_ascii=False))  # noqa: T201
+        say.event(as_event(pictures))
         return 0
     look.say_notes(look.notes(project, totals, retired=False))
     _show(pictures)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from imagegen.cli import say
 
 if TYPE_CHECKING:
     from imagegen.catalog import Catalog
@@ -38,7 +39,7 @@ def list_models(
     chosen = model_list.choose(book, today, provider=provider, status=status, can=can)
     if as_json:
         for line in chosen:
-            print(json.dumps(model_list.as_json(line), ensure_ascii=False))  # noqa: T201
+            say.event(model_list.as_json(line))
     else:
         model_list.print_list(chosen, len(book.models))
     return 0
@@ -59,7 +60,7 @@ def show_model(
     model, provider = book.find(name)
     offers = [offer for offer in model.offers if provider in (None, offer.provider)]
     if as_json:
-        print(json.dumps(model_card.as_json(book, model, offers, today), ensure_ascii=False))  # noqa: T201
+        say.event(model_card.as_json(book, model, offers, today))
     else:
         model_card.print_card(book, model, offers, today)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import textwrap
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from imagegen.cli import look
-from imagegen.cli.say import visible
+from imagegen.cli import look, say
 from imagegen.domain.money import plain, show
 
 if TYPE_CHECKING:
@@ -55,11 +53,11 @@ def plan(
         counted = ((picture, totals.add(picture)) for picture in planned)
         if as_json:
             for picture, state in counted:
-                print(json.dumps(as_event(picture, state), ensure_ascii=False))  # noqa: T201
+                say.event(as_event(picture, state))
         else:
             remarks = _print_lines(counted)
     if as_json:
-        print(json.dumps(_summary(project, totals), ensure_ascii=False))  # noqa: T201
+        say.event(_summary(project, totals))
         return 0
     _close(project, totals, remarks)
     return 0
@@ -83,9 +81,9 @@ def cells(planned: Planned, state: Counted) -> Cells:
     draft = planned.draft
     name = f"{draft.row.id} #{draft.sample + 1}" if draft.row.n > 1 else draft.row.id
     if state == "refused":
-        return Cells(visible(name), state, "", "", "", "price unknown" if unpriced(planned) else "")
+        return Cells(say.visible(name), state, "", "", "", "price unknown" if unpriced(planned) else "")
     model, provider = _asked(planned)
-    return Cells(visible(name), state, model, provider, _sizes(planned), _price(planned, state))
+    return Cells(say.visible(name), state, model, provider, _sizes(planned), _price(planned, state))
 
 
 def _asked(planned: Planned) -> tuple[str, str]:
@@ -136,9 +134,9 @@ def _print_lines(counted: Iterator[tuple[Planned, Counted]]) -> dict[str, int]:
 def _below(text: str) -> str:
     """A remark below a line, broken between words where the terminal ends."""
     if not sys.stdout.isatty():
-        return f"  {visible(text)}"
+        return f"  {say.visible(text)}"
     room = shutil.get_terminal_size().columns
-    return textwrap.fill(visible(text), room, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return textwrap.fill(say.visible(text), room, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _columns(lines: Sequence[Cells]) -> Any:

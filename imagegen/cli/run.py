@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -85,6 +86,7 @@ def perform(
     project = open_project(manifest, said["flags"], set_fields=said["set_fields"], allow_retired=said["allow_retired"])
     # Many threads that mostly wait: asking for the interpreter 200 times a second each is pure cost.
     sys.setswitchinterval(0.05)
+    gc.freeze()  # what was imported stays: no need to look through it again and again
     stop, asked = threading.Event(), _listen()
     clock = SystemClock(stop)
     parts = Parts(

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
+from typing import Any
+
+#: What a terminal does something else with than show it: controls, marks of direction, line ends, half characters.
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
     """`text` on one line, its control characters shown instead of obeyed: a prompt is not a terminal code."""
-    return "".join(_shown(character) for character in text)
+    return _OBEYED.sub(_shown, text)
 
 
-def _shown(character: str) -> str:
-    code = ord(character)
-    if character in "\n\r\t":
+def _shown(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if found[0] in "\n\r\t":
         return " "
-    if code < 32 or 127 <= code < 160 or code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)):
-        return f"\\x{code:02x}"
-    return "?" if 0xD800 <= code < 0xE000 else character
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def event(value: Any) -> None:
+    """One line of JSON on stdout; what a terminal would obey is escaped, which says the same."""
+    text = json.dumps(value, ensure_ascii=False)
+    print(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text), flush=True)  # noqa: T201
 
 
 def error(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from imagegen.cli import say
 
 if TYPE_CHECKING:
     from imagegen.ledger.unknowns import Settled, UnknownAttempt
@@ -54,7 +55,6 @@ def take_stock(home: Path) -> int:
 
 
 def _print_unknown(found: Sequence[UnknownAttempt], answers: int) -> None:
-    from imagegen.cli import say
     from imagegen.cli.sheet import put
     from imagegen.domain.money import show
 
@@ -124,7 +124,7 @@ def _print_json(found: Sequence[UnknownAttempt], settled: Sequence[Settled]) -> 
         for one in settled
     ]
     for line in lines:
-        print(json.dumps(line, ensure_ascii=False))  # noqa: T201
+        say.event(line)
 
 
 def rows(ids: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -29,7 +28,7 @@ def validate(
     notes = project.manifest.notes
     if as_json:
         found = {"event": "manifest", "file": str(manifest), "rows": rows, "pictures": pictures, "notes": notes}
-        print(json.dumps(found, ensure_ascii=False))  # noqa: T201
+        say.event(found)
         return 0
     for note in notes:
         say.note(note)

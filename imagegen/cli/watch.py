@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import Any
@@ -177,12 +176,12 @@ class Json(Watcher):
             "key": result.key,
             "reason": result.reason,
         }
-        print(json.dumps(event, ensure_ascii=False), flush=True)  # noqa: T201
+        say.event(event)
 
     def summary(self, summary: Summary) -> None:
         """The last event."""
         super().summary(summary)
-        print(json.dumps(summary_event(summary), ensure_ascii=False), flush=True)  # noqa: T201
+        say.event(summary_event(summary))
 
 
 def summary_event(summary: Summary) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def show(amount: Nano) -> str:
         whole = f"{abs(usd(amount)):.2f}".partition(".")[0]
     elif len(part) > 4:
         rounded = f"{abs(usd(amount)):.4f}"
-        part = rounded.partition(".")[2] if rounded != "0.0000" else part
+        if rounded != "0.0000":
+            whole, _, part = rounded.rstrip("0").partition(".")
     sign = "-" if amount < 0 else ""
     return f"{sign}${int(whole):,}.{part.ljust(2, '0')}"

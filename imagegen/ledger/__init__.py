@@ -40,6 +40,7 @@ class Ledger:
         self.home, self.clock = home, clock
         self.path = home / "ledger.db"
         self.spool, self.locks = home / "spool", home / "runs"
+        self._slots = spool.Slots(self.spool)
         for folder in (home, self.spool, self.locks):
             _private(folder)
         connection = schema.connect(self.path)
@@ -66,13 +67,13 @@ class Ledger:
 
     def slip(self, attempt: str, room: int = 0) -> LedgerSlip:
         """The slip of a reserved attempt; `room` bytes are set aside for its answer."""
-        return LedgerSlip(self._writer, self.spool, attempt, self.clock, room=room)
+        return LedgerSlip(self._writer, self._slots, attempt, self.clock, room=room)
 
     def slip_of(self, left: Open) -> LedgerSlip:
         """The slip of an attempt that a dead run left: it collects, it does not submit."""
         return LedgerSlip(
             self._writer,
-            self.spool,
+            self._slots,
             left.id,
             self.clock,
             remote_id=left.remote_id,
@@ -140,6 +141,7 @@ class Ledger:
     def close(self) -> None:
         """Commit what waits and close the file."""
         self._writer.close()
+        self._slots.close()
 
 
 def _private(folder: Path) -> None:

@@ -6,11 +6,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagegen.ledger import attempts
-from imagegen.ledger.spool import Slot
+from imagegen.ledger.spool import Slot, Slots
 
 if TYPE_CHECKING:
     from imagegen.ledger.writer import Writer
@@ -28,7 +27,7 @@ class LedgerSlip:
     def __init__(
         self,
         writer: Writer,
-        spool: Path,
+        slots: Slots,
         attempt: str,
         clock: Callable[[], float],
         *,
@@ -37,7 +36,7 @@ class LedgerSlip:
         poll_url: str | None = None,
         answer: bytes | None = None,
     ) -> None:
-        self._writer, self._spool, self._clock, self._room = writer, spool, clock, room
+        self._writer, self._slots, self._clock, self._room = writer, slots, clock, room
         self.id = attempt
         self.remote_id, self.poll_url, self.answer = remote_id, poll_url, answer
         self.calls = 0
@@ -46,7 +45,7 @@ class LedgerSlip:
     def sending(self) -> None:
         """The intent is on disk when this returns."""
         if self._slot is None:
-            self._slot = Slot(self._spool, self.id, self._room)
+            self._slot = self._slots.take(self.id, self._room)
         attempt, clock = self.id, self._clock()
         self._writer.call(lambda connection: attempts.sent(connection, attempt, clock))
         self.calls += 1
@@ -60,7 +59,7 @@ class LedgerSlip:
     def receive(self, chunks: Iterable[bytes], length: int | None = None) -> bytes:
         """Spool the answer as it arrives and return it whole."""
         if self._slot is None:
-            self._slot = Slot(self._spool, self.id, self._room)
+            self._slot = self._slots.take(self.id, self._room)
         return self._slot.receive(chunks, length)
 
     def again(self, reason: str) -> LedgerSlip:
@@ -95,5 +94,5 @@ class LedgerSlip:
     def drop(self) -> None:
         """The books are closed: the answer may go."""
         if self._slot:
-            self._slot.drop()
+            self._slots.give_back(self._slot)
             self._slot = None

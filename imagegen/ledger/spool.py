@@ -72,6 +72,13 @@ class Slot:
         os.replace(self.path, target)
         self.path = target
 
+    def reused(self, attempt: str, room: int) -> Slot:
+        """The same file for another attempt, with at least as much room."""
+        self.renamed(attempt)
+        if hasattr(os, "posix_fallocate") and os.fstat(self._file).st_size < _HEAD.size + room:
+            os.posix_fallocate(self._file, 0, _HEAD.size + room)
+        return self
+
     def close(self) -> None:
         """Let go of the file; it stays."""
         if self._file >= 0:
@@ -83,6 +90,34 @@ class Slot:
         if getattr(self, "_file", -1) >= 0:
             self.close()
         self.path.unlink(missing_ok=True)
+
+
+class Slots:
+    """The slots of one process. One that is done serves the next attempt: to make and delete a file for
+    every picture costs more than all the rest of the books."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._free: list[Slot] = []
+
+    def take(self, attempt: str, room: int) -> Slot:
+        """A slot with `room` bytes set aside. Raises StorageError when there is none: then do not call."""
+        try:
+            return self._free.pop().reused(attempt, room)
+        except (IndexError, OSError):
+            return Slot(self.folder, attempt, room)
+
+    def give_back(self, slot: Slot) -> None:
+        """`slot` is done; its answer may go."""
+        if slot.trouble:
+            slot.drop()
+        else:
+            self._free.append(slot)
+
+    def close(self) -> None:
+        """Delete what is free."""
+        while self._free:
+            self._free.pop().drop()
 
 
 def whole_answer(folder: Path, attempt: str) -> bytes | None:

@@ -38,6 +38,11 @@ _STORAGE = frozenset(
 GROUP = 512
 
 
+def is_storage(error: BaseException) -> bool:
+    """Whether `error` is SQLite's word for a disk or a file that cannot be used."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _STORAGE
+
+
 class Writer:
     """Runs operations on `connection` in its own thread. `on_failure` is told once when a commit fails."""
 
@@ -111,7 +116,7 @@ class Writer:
         try:
             value = op(self._connection)
         except Exception as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _STORAGE:
+            if is_storage(error):
                 raise
             if self._connection.total_changes != before:
                 self._connection.execute("ROLLBACK TO op")

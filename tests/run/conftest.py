@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud import Cloud
-from tests.run.cloudrun import Place, check_books
+from tests.run.cloudrun import Driver, Place, check_books
 
 
 @pytest.fixture
@@ -19,12 +19,19 @@ def cloud() -> Iterator[Cloud]:
         yield cloud
 
 
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Driver]:
+    """What starts runs quickly, for as long as tests last."""
+    with Driver() as driver:
+        yield driver
+
+
 @pytest.fixture
-def place(tmp_path: Path, cloud: Cloud) -> Iterator[Place]:
+def place(tmp_path: Path, cloud: Cloud, driver: Driver) -> Iterator[Place]:
     """A folder for runs against `cloud`. At the end its ledger's total must be the server's bill."""
     folder = tmp_path / "place"
     folder.mkdir()
-    place = Place(folder, cloud.base_url)
+    place = Place(folder, cloud.base_url, driver)
     yield place
     if place.books.path.exists():
         assert place.books.sound()

@@ -76,7 +76,7 @@ def killer(tmp_path: Path) -> Iterator[Killer]:
     print(f"IMAGEGEN_SEED={seed}")
     dice = random.Random(seed)
     with server(dice.uniform(0.005, 0.04)) as address, Driver() as driver:
-        yield Killer(Place(folder, address), driver, Bill(address), dice)
+        yield Killer(Place(folder, address, driver), driver, Bill(address), dice)
 
 
 def test_a_hundred_kills(killer: Killer) -> None:
