@@ -15,7 +15,7 @@ from imagegen.catalog import Catalog
 from imagegen.catalog.fields import suggestion
 from imagegen.clock import Clock
 from imagegen.domain.model import Offer
-from imagegen.errors import SettingsError
+from imagegen.errors import ManifestError, SettingsError
 from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
 from imagegen.providers import Limits, Provider
@@ -64,7 +64,12 @@ def open_project(
     and dates do not matter. Raises ManifestError or SettingsError."""
     manifest = open_manifest(path, set_fields=set_fields or {})
     settings = settings_of.load(manifest.settings(), flags, beside=path.absolute().parent)
-    routes = load_routes(settings.routes, settings.catalogs)
+    try:
+        routes = load_routes(settings.routes, settings.catalogs)
+    except SettingsError as problem:
+        if settings.routes is not manifest.header.routes:
+            raise
+        raise ManifestError(path.name, 0, 0, f"routes: {problem.what}", problem.todo) from problem
     catalog = catalogs.load(settings.catalogs).repriced(routes.prices)
     _check_names(settings, catalog)
     context = context_of(settings, catalog, routes, estimating=estimating, allow_retired=allow_retired, today=today)
@@ -95,7 +100,7 @@ def context_of(
         catalog=catalog,
         routes=routes,
         today=today or datetime.now(UTC).date(),
-        enabled=None if estimating and not enabled else enabled,
+        enabled=_assumed(settings) if estimating and not enabled else enabled,
         missing=missing,
         addresses={name: settings.address_of(name) for name in settings.addresses},
         served_elsewhere=frozenset(settings.addresses),
@@ -103,6 +108,11 @@ def context_of(
         estimating=estimating,
         optimize=settings.optimize,
     )
+
+
+def _assumed(settings: Settings) -> frozenset[str] | None:
+    """What an estimate without any key counts on: the providers listed, else all (None)."""
+    return frozenset(settings.providers) if settings.providers else None
 
 
 def enabled_providers(settings: Settings, catalog: Catalog) -> tuple[frozenset[str], dict[str, str]]:

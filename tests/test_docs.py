@@ -13,6 +13,7 @@ import difflib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -122,7 +123,7 @@ class Session:
                 self.environment["OPENAI_BASE_URL"] = self.server
             return ""
         assert self.status == 0 or command == "echo $?", f"`{command}` follows a failure that nobody looks at"
-        done = subprocess.run(
+        process = subprocess.Popen(
             ["sh", "-c", f"(exit {self.status}); {command}"],
             cwd=self.folder,
             env=self.environment,
@@ -130,11 +131,15 @@ class Session:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=120,
-            check=False,
+            start_new_session=True,
         )
-        self.status = done.returncode
-        return done.stdout
+        try:
+            printed, _ = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # the shell alone would leave the program behind
+            raise
+        self.status = process.returncode
+        return printed
 
 
 def same(said: str, printed: str) -> bool:
@@ -275,14 +280,16 @@ def test_shipped_manifests_validate_and_plan(manifest: Path, tmp_path: Path) -> 
 
 
 def refreshed(page: Path) -> str:
-    """The page with what its commands print now; … that stood in for something are lost."""
+    """The page with what its commands print now. Lines that are … alone are lost where a command prints otherwise."""
     text, place = page.read_text(encoding="utf-8"), 0
     with tempfile.TemporaryDirectory() as folder, Cloud() as cloud:
         for _, command, below, session in opened(page, Path(folder) / "work", cloud):
             printed = session.run(command)
             place = text.index(f"$ {command}\n{below}", place) + len(f"$ {command}\n")
             if not same(below, printed):
-                lines = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+                old = below.splitlines()
+                kept = (next((one for one in old if same(one, line)), line.rstrip()) for line in printed.splitlines())
+                lines = "".join(f"{line}\n" for line in kept)
                 text = text[:place] + lines + text[place + len(below) :]
     return text
 

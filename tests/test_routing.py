@@ -716,3 +716,16 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str, what: str) -> None:
     with pytest.raises(SettingsError) as error:
         load_routes("a" if text.startswith("a") else "current", [path])
     assert what in str(error.value)
+
+
+def test_a_catalogue_file_may_hold_routes_beside_models(tmp_path: Path) -> None:
+    """One file of the user's adds models, prices and routes; each reader takes its own part."""
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "models:\n  flux-schnell: {best_for: sketches}\n"
+        "routes:\n  current: {use_cases: {poster: {tier: premium, models: [flux-schnell]}}}\n"
+    )
+    assert catalogue.load([file]).models["flux-schnell"].best_for == "sketches"
+    assert [entry.model for entry in load_routes("current", [file]).use_cases["poster"].models] == ["flux-schnell"]
+    file.write_text("models:\n  flux-schnell: {best_for: sketches}\n")
+    assert load_routes("current", [file]) == load_routes("current")

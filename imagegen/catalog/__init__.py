@@ -23,7 +23,7 @@ __all__ = ["DATA", "Catalog", "Gpu", "Plan", "allows", "load"]
 #: Our own data, one file per maker.
 DATA = Path(__file__).parent.parent / "data" / "models"
 
-_SECTIONS = ("source", "read_on", "sizes", "models", "plans", "gpus", "premium")
+_SECTIONS = ("source", "read_on", "sizes", "models", "plans", "gpus", "premium", "routes")
 _PLAN: dict[str, Reader] = {
     "monthly": Field.money,
     "fast_hours": Field.text,
@@ -68,7 +68,8 @@ class _Book:
         for key in values:
             if key not in _SECTIONS:
                 raise Field(str(path), key, "", None).wrong("unknown key", suggestion(key, dict.fromkeys(_SECTIONS)))
-        top = {key: Field(str(path), key, "", value) for key, value in values.items()}
+        # `routes` of the same file is for `imagegen.routing`.
+        top = {key: Field(str(path), key, "", value) for key, value in values.items() if key != "routes"}
         origin: dict[str, Any] = {}
         if "source" in top:
             origin["source"] = top["source"].text()

@@ -14,7 +14,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def resume(
     run: Annotated[str | None, typer.Argument(help="A run's id, or how it begins [the latest].")] = None,
     retry_unknown: Annotated[
-        bool, typer.Option(help="Buy pictures again whose first purchase is unknown; its money stays counted.")
+        bool,
+        typer.Option(
+            "--retry-unknown", help="Buy pictures again whose first purchase is unknown; its money stays counted."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask above $5 without a budget.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,

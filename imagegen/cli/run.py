@@ -19,12 +19,14 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where the p
 Routes = Annotated[str | None, typer.Option(help="Routing preset: current or guide.")]
 Model = Annotated[str | None, typer.Option(help="Make every row with this model.")]
 Provider = Annotated[str | None, typer.Option(help="Ask this provider for every row; placeholder costs nothing.")]
-Budget = Annotated[str | None, typer.Option(help="The most this run may spend, in USD.")]
+Budget = Annotated[str | None, typer.Option(metavar="USD", help="The most this run may spend, in USD.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Calls at once, per provider.")]
 Optimize = Annotated[
     Literal["route", "cost"] | None, typer.Option(help="route: first of the list; cost: the cheapest.")
 ]
-Catalog = Annotated[list[Path] | None, typer.Option(help="A catalogue file of your own (models, prices, routes).")]
+Catalog = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="A catalogue file of your own (models, prices, routes).")
+]
 
 
 @app.command(help="Make the pictures of a manifest; run it again after any accident.")
@@ -38,10 +40,16 @@ def run(
     workers: Workers = None,
     optimize: Optimize = None,
     catalog: Catalog = None,
-    redo: Annotated[list[str] | None, typer.Option(help="Make this row anew, whatever is there.")] = None,
-    reroute: Annotated[bool, typer.Option(help="Make rows anew that would go to another model now.")] = False,
-    skip_refused: Annotated[bool, typer.Option(help="Make the rest when planning refuses rows.")] = False,
-    allow_retired: Annotated[bool, typer.Option(help="Ask for models that were shut down all the same.")] = False,
+    redo: Annotated[list[str] | None, typer.Option(metavar="ID", help="Make this row anew, whatever is there.")] = None,
+    reroute: Annotated[
+        bool, typer.Option("--reroute", help="Make rows anew that would go to another model now.")
+    ] = False,
+    skip_refused: Annotated[
+        bool, typer.Option("--skip-refused", help="Make the rest when planning refuses rows.")
+    ] = False,
+    allow_retired: Annotated[
+        bool, typer.Option("--allow-retired", help="Ask for models that were shut down all the same.")
+    ] = False,
     max_failures: Annotated[int | None, typer.Option(min=1, help="Stop after so many failures.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask above $5 without a budget.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,

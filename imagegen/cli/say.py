@@ -24,9 +24,13 @@ def _shown(found: re.Match[str]) -> str:
 
 
 def event(value: Any) -> None:
-    """One line of JSON on stdout; what a terminal would obey is escaped, which says the same."""
-    text = json.dumps(value, ensure_ascii=False)
-    print(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text), flush=True)  # noqa: T201
+    """One line of JSON on stdout."""
+    print(json_text(value), flush=True)  # noqa: T201
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON on one line; what a terminal would obey is escaped, which says the same."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def error(text: str) -> None:

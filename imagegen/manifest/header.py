@@ -48,7 +48,6 @@ class Output(_Part):
     """How files are named: `name` is a template over a row's fields; `renditions` are further sizes by name."""
 
     name: str | None = Field(default=None, min_length=1)
-    folder: str | None = Field(default=None, min_length=1)
     renditions: dict[str, str] = {}
 
     @field_validator("renditions")

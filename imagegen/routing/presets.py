@@ -22,6 +22,8 @@ SUBJECTS = frozenset({"photo", "people", "food", "product", "interior", "art", "
 _TIERS = ("budget", "standard", "premium")
 _STRATEGIES = ("plain", "draft_refine")
 _LISTS = ("default", "text", "edit", "lora")
+#: What a catalogue file may hold besides routes.
+_OTHERS = frozenset({"models", "sizes", "premium", "plans", "gpus", "source", "read_on"})
 #: Per preset name, the layers that make it, weakest first.
 _Layers = dict[str, list[Field]]
 
@@ -44,7 +46,8 @@ def _stacked(extra: Sequence[Path]) -> _Layers:
     layers: _Layers = {name: [field] for name, field in _shipped()}
     for path in extra:
         values = read(path)
-        for name, field in Field(str(path), "", "", values.get("routes", values)).entries():
+        presets = values if _OTHERS.isdisjoint(values) else {}
+        for name, field in Field(str(path), "", "", values.get("routes", presets)).entries():
             layers.setdefault(name, []).append(Field(f"{path}: {name}", "", "", field.value))
     return layers
 

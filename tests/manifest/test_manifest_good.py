@@ -168,14 +168,14 @@ def test_the_heading_is_read(tmp_path: Path) -> None:
     """All keys of the heading arrive typed, money exact."""
     text = HEAD + (
         "routes: {hero_image: flux-pro}\nbudget: {run: 25.10, hour: 10}\nlane: batch\noptimize: cost\n"
-        "output: {folder: pictures, renditions: {card: 512x512}}\nproviders: openai\nconcurrency: {openai: 8}\n"
+        "output: {renditions: {card: 512x512}}\nproviders: openai\nconcurrency: {openai: 8}\n"
         "catalog: [mine.yaml]\nmatrix: {v: [1.10, 2, true, no]}\nrows: []\n"
     )
     manifest = open_manifest(written(tmp_path, text))
     header = manifest.header
     assert header.budget is not None
     assert (header.budget.run, header.budget.hour, header.budget.day) == (Decimal("25.10"), Decimal(10), None)
-    assert (header.lane, header.output.folder, header.output.renditions) == ("batch", "pictures", {"card": "512x512"})
+    assert (header.lane, header.output.renditions) == ("batch", {"card": "512x512"})
     assert header.matrix == {"v": ("1.10", 2, True, "no")}
     assert manifest.settings() == {
         "routes": {"hero_image": "flux-pro"},

@@ -18,9 +18,11 @@ import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.cloud import Cloud
 
 ROOT = Path(__file__).parents[2]
 #: The canary that no output may hold.
@@ -242,6 +244,19 @@ class Place:
         return sorted({*(spool - open_ones), *locks, *passing})
 
 
+@contextmanager
+def guarded(folder: Path, cloud: Cloud, driver: Driver | None = None) -> Iterator[Place]:
+    """A Place in `folder`, new, for runs against `cloud`. At its end the ledger's total must be the bill."""
+    folder.mkdir()
+    place = Place(folder, cloud.base_url, driver)
+    yield place
+    if place.books.path.exists():
+        assert place.books.sound()
+        check_books(place.books, [asdict(charge) for charge in cloud.charges])
+    else:
+        assert cloud.bill == 0
+
+
 def whole(path: Path, size: tuple[int, int]) -> None:
     """Decode the picture at `path` to its last line."""
     from PIL import Image
@@ -307,13 +322,20 @@ class Driver:
         self._process.communicate()
 
     def call(
-        self, place: Place, *arguments: str, after: float | None = None, number: int = signal.SIGKILL
+        self,
+        place: Place,
+        *arguments: str,
+        after: float | None = None,
+        number: int = signal.SIGKILL,
+        mark: Path | None = None,
     ) -> tuple[Ended, float]:
-        """A child from its start to its end, or until it gets the signal `number`, `after` seconds from its start.
-        What it left, its code negative when a signal killed it, and the seconds it lived."""
+        """A child from its start to its end, or until it gets the signal `number`, `after` seconds from its start
+        or from when `mark` exists. What it left, its code negative when a signal killed it, and the seconds it
+        lived."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {"arguments": arguments, "env": place.env, "cwd": str(place.folder), "after": after, "number": number}
+        order["mark"] = None if mark is None else str(mark)
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         code, lived = json.loads(self._process.stdout.readline())
@@ -337,7 +359,7 @@ def main() -> None:
             _become(order)
             return
         began = time.monotonic()
-        code = _watch(child, order["after"], order["number"])
+        code = _watch(child, order["after"], order["number"], order["mark"])
         print(json.dumps([code, time.monotonic() - began]), flush=True)
 
 
@@ -354,14 +376,16 @@ def _become(order: Mapping[str, Any]) -> None:
     program()
 
 
-def _watch(child: int, after: float | None, number: int) -> int:
-    """Kill `child` when its time has come; its exit code, negative for a signal."""
+def _watch(child: int, after: float | None, number: int, mark: str | None) -> int:
+    """Signal `child` when its time has come; its exit code, negative for a signal."""
     if after is not None:
-        end = time.monotonic() + after
+        end = time.monotonic() + after if mark is None else float("inf")
         while time.monotonic() < end:
             found, status = os.waitpid(child, os.WNOHANG)
             if found:
                 return os.waitstatus_to_exitcode(status)
+            if mark and os.path.exists(mark):
+                end, mark = time.monotonic() + after, None
             time.sleep(min(0.004, max(0.0, end - time.monotonic())))
         os.kill(child, number)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tests.cloud import Cloud
-from tests.run.cloudrun import Driver, Place, check_books
+from tests.run.cloudrun import Driver, Place, guarded
 
 
 @pytest.fixture
@@ -29,12 +28,5 @@ def driver() -> Iterator[Driver]:
 @pytest.fixture
 def place(tmp_path: Path, cloud: Cloud, driver: Driver) -> Iterator[Place]:
     """A folder for runs against `cloud`. At the end its ledger's total must be the server's bill."""
-    folder = tmp_path / "place"
-    folder.mkdir()
-    place = Place(folder, cloud.base_url, driver)
-    yield place
-    if place.books.path.exists():
-        assert place.books.sound()
-        check_books(place.books, [asdict(charge) for charge in cloud.charges])
-    else:
-        assert cloud.bill == 0
+    with guarded(tmp_path / "place", cloud, driver) as place:
+        yield place

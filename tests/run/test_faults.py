@@ -101,8 +101,8 @@ def _check(place: Place, cloud: Cloud, ended: Ended, case: Case) -> None:
     billed = sum(charge.amount for charge in cloud.charges if SICK in charge.prompt)
     cost = None if row["cost_usd"] is None else nano(row["cost_usd"])
     assert cost == {"bill": billed, "nothing": 0, "open": None}[case.charge]
-    assert (billed > 0) == (case.charge == "bill" or case.kind.startswith(("server_error_charged", "cut_"))
-                            and case.kind != "cut_before" or case.kind == "html")  # fmt: skip
+    assert (billed > 0) == (case.charge == "bill" or (case.kind.startswith(("server_error_charged", "cut_"))
+                            and case.kind != "cut_before") or case.kind == "html")  # fmt: skip
     if case.charge != "open":
         assert place.books.total == cloud.bill
         assert nano(ended.summary["spent_usd"]) == cloud.bill

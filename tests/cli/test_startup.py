@@ -1,0 +1,71 @@
+"""Starting is instant: what a command does not need is not imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: Each takes a tenth of a second and more.
+HEAVY = {"openai", "replicate", "google.genai", "torch", "diffusers", "PIL", "numpy", "pandas", "asyncio"}
+#: What the commands that look at manifests need and `--help` does not.
+MEDIUM = {"pydantic", "jinja2", "yaml", "rich", "sqlite3", "imagegen.domain.row", "imagegen.settings"}
+
+PROGRAM = """
+import json, sys
+from imagegen.cli import main
+sys.argv = ["imagegen", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    code = end.code
+print(json.dumps([code, sorted(sys.modules)]))
+"""
+
+MANIFEST = """imagegen: 1
+rows:
+  - {id: mug, prompt: A mug, use_case: product_shot}
+  - {id: sale, prompt: A poster, text: SALE}
+  - {id: drawn, prompt: A mug, provider: placeholder}
+"""
+
+
+def modules(*words: str) -> set[str]:
+    """What is imported when the program has run with `words`."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words], capture_output=True, encoding="utf-8", env=dict(os.environ), check=True
+    )
+    code, names = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    return set(names)
+
+
+COMMANDS = [
+    ["--help"],
+    ["--version"],
+    ["run", "--help"],
+    ["validate", "m.yaml"],
+    ["plan", "m.yaml"],
+    ["plan", "m.yaml", "--json"],
+    ["cost-estimate", "m.yaml"],
+    ["explain", "m.yaml", "mug"],
+    ["models", "list"],
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_no_sdk_and_no_picture_library_is_imported(tmp_path: Path, words: list[str]) -> None:
+    """Help, validate, plan, cost-estimate and explain import no SDK, no torch and no PIL, in a new home and in one
+    that has a ledger and a cache."""
+    (tmp_path / "m.yaml").write_text(MANIFEST)
+    assert modules(*words).isdisjoint(HEAVY)
+    if words[0] in ("--help", "--version"):
+        assert modules(*words).isdisjoint(MEDIUM)
+    if words[0] == "plan":
+        (tmp_path / "p.yaml").write_text("imagegen: 1\nrows: [{id: a, prompt: A, provider: placeholder}]\n")
+        assert modules("run", "p.yaml") & HEAVY == {"PIL"}
+        assert modules(*words).isdisjoint(HEAVY)
