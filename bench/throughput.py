@@ -71,6 +71,24 @@ def ours(manifest: Path, address: str, workers: int, folder: Path) -> tuple[floa
     return float(summary["seconds"]), summary
 
 
+def turn(number: int, texts: list[str], address: str, workers: int) -> dict[str, float]:
+    """Seconds of each, run one after the other; every other turn begins with imagegen."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "bare").mkdir()
+        manifest = folder / "rows.csv"
+        with open(manifest, "w", newline="", encoding="utf-8") as out:
+            table = csv.writer(out)
+            table.writerow(["id", "prompt", "model", "quality", "size"])
+            table.writerows([f"r{n}", text, MODEL, QUALITY, SIZE] for n, text in enumerate(texts))
+        contenders = {
+            "bare": lambda: bare(texts, address, workers, folder / "bare"),
+            "imagegen": lambda: ours(manifest, address, workers, folder)[0],
+        }
+        names = list(contenders) if number % 2 == 0 else list(reversed(contenders))
+        return {name: contenders[name]() for name in names}
+
+
 def main() -> None:
     """Run both and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -87,29 +105,15 @@ def main() -> None:
     assert server.stdout is not None
     address = server.stdout.readline().strip()
     texts = prompts(asked.rows)
-    times: dict[str, list[float]] = {"bare": [], "imagegen": []}
     try:
-        for turn in range(asked.turns):
-            with tempfile.TemporaryDirectory() as place:
-                folder = Path(place)
-                (folder / "bare").mkdir()
-                manifest = folder / "rows.csv"
-                with open(manifest, "w", newline="", encoding="utf-8") as out:
-                    table = csv.writer(out)
-                    table.writerow(["id", "prompt", "model", "quality", "size"])
-                    table.writerows([f"r{n}", text, MODEL, QUALITY, SIZE] for n, text in enumerate(texts))
-                turns = [
-                    lambda: times["bare"].append(bare(texts, address, asked.workers, folder / "bare")),
-                    lambda: times["imagegen"].append(ours(manifest, address, asked.workers, folder)[0]),
-                ]
-                for each in turns if turn % 2 == 0 else reversed(turns):
-                    each()
+        turns = [turn(number, texts, address, asked.workers) for number in range(asked.turns)]
     finally:
         server.terminate()
-    middle = {name: statistics.median(each) for name, each in times.items()}
-    print(f"{asked.rows} pictures, {asked.workers} at a time, {asked.latency * 1000:g} ms latency, {os.cpu_count()} cores")
-    for name, seconds in middle.items():
-        print(f"  {name:10} {asked.rows / seconds:8.1f} images/s   {seconds:7.2f} s   {[round(t, 2) for t in times[name]]}")
+    middle = {name: statistics.median(each[name] for each in turns) for name in turns[0]}
+    print(f"{asked.rows} pictures, {asked.workers} at a time, {asked.latency * 1000:g} ms, {os.cpu_count()} cores")
+    for name, seconds in sorted(middle.items()):
+        each = ", ".join(f"{took[name]:.2f}" for took in turns)
+        print(f"  {name:10} {asked.rows / seconds:8.1f} images/s   {seconds:7.2f} s   ({each})")
     print(f"  ratio      {middle['bare'] / middle['imagegen']:8.3f}")
 
 
