@@ -40,7 +40,7 @@ def close(
         codes.add(Exit.SOME_FAILED)
     if counts.get("waiting"):
         codes.add(Exit.WAITING)
-    if open_pictures:
+    if open_pictures or counts.get("unknown"):
         codes.add(Exit.UNKNOWN)
     summary = Summary(
         exit_code=int(worst(codes)),

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Condition, Event
 from typing import Any, Protocol
 
@@ -37,8 +37,6 @@ from imagegen.record import Kept
 
 #: Seconds between two looks for runs that died.
 TURN = 1.0
-#: So much is told before looking around again.
-AT_ONCE = 500
 
 
 class Listener(Protocol):
@@ -71,6 +69,7 @@ class Kit:
     listener: Listener
     signal: Callable[[], int | None] = lambda: None
     max_failures: int | None = None
+    retry_unknown: bool = False
 
 
 class Loop:
@@ -212,6 +211,7 @@ class Loop:
                 budget=kit.budget,
                 clock=now,
                 anew=frozenset(job.key for job in batch if _redo(job) or job.key in self._gone),
+                retry_unknown=kit.retry_unknown,
             )
         )
 
@@ -268,9 +268,8 @@ class Loop:
         """Pass on what happened. Not at once but twenty times a second: waking for every picture costs. A listener
         that fails stops the run; what was sent is waited for all the same."""
         try:
-            with suppress(Empty):
-                for _ in range(AT_ONCE):
-                    self._told.get_nowait()()
+            for _ in range(self._told.qsize()):
+                self._told.get()()
             self.kit.listener.tick()
         except Exception as error:  # noqa: BLE001
             self._broke(error)
@@ -284,13 +283,9 @@ class Loop:
             self.stop(Exit.SOME_FAILED, f"{self._failures} pictures failed")
 
     def _skip_the_rest(self) -> None:
-        if self.kit.ledger.failed:
-            return
-        for lane in self._lanes:
-            self._skip(lane.name, lane.stopped or self.why or "not reached")
-
-    def _skip(self, name: str, reason: str) -> None:
-        self.kit.ledger.write(lambda connection: jobs.skip_rest(connection, self.run, reason, name))
+        for lane in () if self.kit.ledger.failed else self._lanes:
+            why = lane.stopped or self.why or "not reached"
+            self.kit.ledger.write(partial(jobs.skip_rest, run=self.run, reason=why, provider=lane.name))
 
 
 def _redo(job: Job) -> bool:

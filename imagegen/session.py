@@ -17,7 +17,7 @@ from imagegen.domain.money import Nano, show
 from imagegen.domain.result import Summary
 from imagegen.errors import Exit, GuardError, ImagegenError, ManifestError, StorageError, UsageError
 from imagegen.keep import Desk
-from imagegen.ledger import Ledger, holdings, jobs, runs, unknowns
+from imagegen.ledger import Ledger, holdings, jobs, runs
 from imagegen.ledger.runs import FolderLock
 from imagegen.output import OutputFolder
 from imagegen.plan import CHUNK, Planned, plan
@@ -107,12 +107,11 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
             watcher,
             parts.signal,
             order.max_failures,
+            order.retry_unknown,
         )
         loop = Loop(kit, run)
         loop.collect(ledger.take_over())
         ledger.sweep()
-        if order.retry_unknown:
-            ledger.write(lambda connection: unknowns.release_claims(connection, collection))
         try:
             _stage(project, order, kit, run, watcher)
             _guard(project, order, kit, run, watcher)

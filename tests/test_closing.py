@@ -43,7 +43,13 @@ class Silent:
 
 def line(seq: int, row: str, state: str, **more: Any) -> Staged:
     """A line of the work list that is at its end."""
-    values: dict[str, Any] = {"sample": 0, "priority": 2, "file": f"{row}.png", "fold": f"{row}.png", "premium": 9 * CENT}
+    values: dict[str, Any] = {
+        "sample": 0,
+        "priority": 2,
+        "file": f"{row}.png",
+        "fold": f"{row}.png",
+        "premium": 9 * CENT,
+    }
     values |= {"estimate": 4 * CENT, "provider": "openai", "model": "dall-e-3", "key": row.ljust(64, "0")}
     about = {"prompt": f"A {row}", "place": f"m.yaml:{seq + 3}", "fields": {"quality": "hd"}}
     return Staged(seq=seq, row=row, state=state, about=json.dumps(about), **(values | more))

@@ -73,7 +73,9 @@ class House:
 
     def look(self, *drafts: Draft, collection: str | None = "shop", **said: Any) -> list[Seen | None]:
         """What a shelf says of the drafts."""
-        settings = Settings(home=self.home, **{name: said.pop(name) for name in ("addresses", "same_as") if name in said})
+        settings = Settings(
+            home=self.home, **{name: said.pop(name) for name in ("addresses", "same_as") if name in said}
+        )
         return list(Shelf(settings, self.store, self.reader, collection, **said).look(drafts))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 #: What a terminal does something else with than show it: controls, marks of direction, line ends, half characters.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -25,7 +26,7 @@ def _shown(found: re.Match[str]) -> str:
 
 def event(value: Any) -> None:
     """One line of JSON on stdout."""
-    print(json_text(value), flush=True)  # noqa: T201
+    put(json_text(value), sys.stdout)
 
 
 def json_text(value: Any) -> str:
@@ -45,9 +46,17 @@ def note(text: str) -> None:
 
 def info(text: str) -> None:
     """A plain line on stderr."""
-    print(visible(text), file=sys.stderr, flush=True)  # noqa: T201
+    put(visible(text), sys.stderr)
 
 
 def _line(kind: str, text: str, colour: str) -> None:
     head = f"\x1b[{colour};1m{kind}:\x1b[0m" if sys.stderr.isatty() else f"{kind}:"
-    print(f"{head} {visible(text)}", file=sys.stderr, flush=True)  # noqa: T201
+    put(f"{head} {visible(text)}", sys.stderr)
+
+
+def put(line: str, stream: TextIO) -> None:
+    """Write `line`. Once nobody reads `stream` any more (`| head -1`) all goes nowhere, and the work goes on."""
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -91,18 +91,20 @@ def reserve(
     budget: Budget,
     clock: float,
     anew: frozenset[str] = frozenset(),
+    retry_unknown: bool = False,
 ) -> Reserved:
     """Claim the keys and set the money aside, or say why not. `anew` are keys that may be bought again
-    although the books have them: pruned from disk, or asked for."""
+    although the books have them: pruned from disk, or asked for. `retry_unknown`: so may those that an unknown
+    attempt of an earlier run is about; its money stays counted."""
     for item in items:
         found = connection.execute("SELECT digest, flaw FROM artifacts WHERE key = ?", (item.key,)).fetchone()
         if found and item.key not in anew:
             return Bought(item.key, found[0], found[1])
         claim = connection.execute(
-            "SELECT a.id, a.state FROM claims c JOIN attempts a ON a.id = c.attempt WHERE c.key = ?",
+            "SELECT a.id, a.state, a.run FROM claims c JOIN attempts a ON a.id = c.attempt WHERE c.key = ?",
             (item.key,),
         ).fetchone()
-        if claim:
+        if claim and not (retry_unknown and claim[1] == "unknown" and claim[2] != run):
             return Claimed(item.key, claim[0], claim[1])
     now = now_of(connection, clock)
     most = sum(item.most for item in items)
@@ -132,7 +134,8 @@ def reserve(
         "INSERT INTO items VALUES (?, ?, ?, ?, ?)",
         [(attempt, item.key, item.row, item.sample, item.request) for item in items],
     )
-    connection.executemany("INSERT INTO claims VALUES (?, ?)", [(item.key, attempt) for item in items])
+    # What is replaced is an unknown attempt's claim: nobody but this one may buy its key again.
+    connection.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?)", [(item.key, attempt) for item in items])
     return Granted(attempt)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from imagegen.domain.money import Nano
@@ -57,7 +58,12 @@ def minute_of(now: float) -> int:
 
 def day_of(now: float) -> str:
     """The UTC day of a time in seconds, "2026-11-22"."""
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    return _day(minute_of(now))
+
+
+@lru_cache(maxsize=8)
+def _day(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%d")
 
 
 def denied(connection: sqlite3.Connection, budget: Budget, run: str, now: float, amount: Nano) -> Denied | None:

@@ -85,12 +85,6 @@ def settle(connection: sqlite3.Connection, attempt: str, charged: Nano | None, c
     return amount
 
 
-def release_claims(connection: sqlite3.Connection, collection: str) -> int:
-    """Let the unknown pictures of `collection` be bought again; their money stays counted. How many."""
-    found = connection.execute("SELECT id FROM attempts WHERE state = 'unknown' AND collection = ?", (collection,))
-    return sum(unclaim(connection, attempt) for (attempt,) in found.fetchall())
-
-
 def settled(connection: sqlite3.Connection) -> Iterator[Settled]:
     """Every attempt that somebody settled, oldest first."""
     found = connection.execute(

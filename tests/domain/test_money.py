@@ -46,7 +46,9 @@ def test_dollars_become_nanodollars(said: Any, amount: int) -> None:
     assert nano(said) == amount
 
 
-@pytest.mark.parametrize("said", [0.1, 5.0, True, "", "ten", "1,000", "$5", "nan", "inf", "-inf", "1e-10", "0.0000000005"])
+@pytest.mark.parametrize(
+    "said", [0.1, 5.0, True, "", "ten", "1,000", "$5", "nan", "inf", "-inf", "1e-10", "0.0000000005"]
+)
 def test_what_is_no_amount_is_refused(said: Any) -> None:
     """Floats are never money, nor is what is finer than a nanodollar; the message repeats what was given."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011  the message is looked at below

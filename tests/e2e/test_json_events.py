@@ -63,8 +63,12 @@ def test_every_state_is_an_event(paid: Imagegen, cloud: Cloud, write: Write, tmp
     adds_up(again)
     assert again.code == 6
     assert again.states == {
-        "good": "kept", "twin": "kept", "blocked": "refused", "never": "refused",
-        "spoilt": "failed", "lost": "unknown",
+        "good": "kept",
+        "twin": "kept",
+        "blocked": "refused",
+        "never": "refused",
+        "spoilt": "failed",
+        "lost": "unknown",
     }
     assert [request.prompt for request in cloud.requests[asked:]] == ["blocked"]
     (lost,) = (charge for charge in cloud.charges if charge.prompt == "lost")

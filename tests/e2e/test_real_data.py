@@ -51,9 +51,7 @@ def test_parti_prompts_become_placeholders(imagegen: Imagegen, tmp_path: Path, b
 
 @PARTI
 @pytest.mark.parametrize("count", [SLICE, ALL])
-def test_parti_prompts_become_pictures(
-    paid: Imagegen, cloud: Cloud, tmp_path: Path, books: Books, count: int
-) -> None:
+def test_parti_prompts_become_pictures(paid: Imagegen, cloud: Cloud, tmp_path: Path, books: Books, count: int) -> None:
     """Every prompt becomes one picture of the right size, each bought once, and the books agree with the bill."""
     ran = paid("run", parti(tmp_path, count), "--json", "--workers", "16", "--yes")
     assert ran.code == 0, ran.err

@@ -150,7 +150,7 @@ def check_books(books: Books, charges: Sequence[Mapping[str, Any]]) -> None:
     for prompt in {*billed, *booked}:
         beyond = sum(billed[prompt]) - booked[prompt]
         most = doubtful[prompt]
-        assert -assumed[prompt] <= beyond <= sum(most), f"{prompt!r}: billed {billed[prompt]}, booked {booked[prompt]}, open {most}"
+        assert -assumed[prompt] <= beyond <= sum(most), (prompt, billed[prompt], booked[prompt], most)
     spent = sum(booked.values()) + sum(sum(most) for most in doubtful.values())
     windows = books.buckets
     held = sum(attempt.reserved for attempt in books.attempts("reserved"))

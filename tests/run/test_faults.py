@@ -231,7 +231,9 @@ def _no_key(place: Place, ended: Ended) -> None:
 
 def test_the_search_for_the_key_finds_it(tmp_path: Path) -> None:
     """The search itself works: a file that holds the key in any of its forms is found."""
-    for n, text in enumerate([KEY, base64.b64encode(f"x{KEY}y".encode()).decode(), base64.b64encode(KEY.encode()).decode()]):
+    for n, text in enumerate(
+        [KEY, base64.b64encode(f"x{KEY}y".encode()).decode(), base64.b64encode(KEY.encode()).decode()]
+    ):
         folder = tmp_path / str(n)
         folder.mkdir()
         for extra in range(20):
