@@ -91,20 +91,20 @@ class Blueprint:
         """The price of one picture of `row`, its prompt included."""
         if self.choice is None or self.is_placeholder or self.unit.expected is None or self.unit.most is None:
             return self.unit
-        more, most = prices.prompt_cost(self.choice.offer.price, len(row.prompt.encode()))
+        more, most = prices.prompt_cost(self.choice.offer.price, len(said(row).encode()))
         return Estimate(self.unit.expected + more, self.unit.most + most, self.unit.basis) if most else self.unit
 
     def real(self, row: Row) -> Nano | None:
         """What one picture of `row` would cost on the model chosen for it, placeholder or not."""
         if self.choice is None or self.choice.unit.expected is None:
             return None
-        return self.choice.unit.expected + prices.prompt_cost(self.choice.offer.price, len(row.prompt.encode()))[0]
+        return self.choice.unit.expected + prices.prompt_cost(self.choice.offer.price, len(said(row).encode()))[0]
 
     def request(self, row: Row, sample: int) -> Request | None:
         """The Request for one picture of `row`; None when refused."""
         if self.base is None:
             return None
-        prompt = nfc(row.prompt)
+        prompt = said(row)
         if self.is_placeholder:
             options = canonical_json({"id": row.id})
             return replace(self.base, prompt=prompt, sample=sample, options=options, seed=row.seed)
@@ -117,7 +117,7 @@ class Blueprint:
             return key(request) if request else None
         if self.base is None:
             return None
-        prompt = nfc(row.prompt)
+        prompt = said(row)
         return self._keying.key(prompt, sample, self._seed(row, prompt, sample))
 
     def _seed(self, row: Row, prompt: str, sample: int) -> int | None:
@@ -132,6 +132,13 @@ class Blueprint:
         return Keying(self.base)
 
 
+def said(row: Row) -> str:
+    """The prompt that goes out, in NFC: the row's, and the wording that must be readable unless it holds it."""
+    if not row.text or row.text in row.prompt:
+        return nfc(row.prompt)
+    return nfc(f'{row.prompt}\nReadable in the picture, spelled exactly like this: "{row.text}"')
+
+
 def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
     """Decide the kind of `row`. Raises ManifestError at `place` for a model or use case that is not there."""
     try:
@@ -140,6 +147,9 @@ def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
         raise ManifestError(*place, problem.what, problem.todo) from problem
     if isinstance(chosen, NoChoice):
         return Blueprint(refusal=chosen.reason, losers=chosen.losers)
+    later = "" if context.estimating or row.provider == PLACEHOLDER else _not_yet(row, chosen)
+    if later:
+        return Blueprint(refusal=f"this version cannot {later}; take it out of the row", losers=chosen.losers)
     finish = _finish(row, chosen)
     if row.provider == PLACEHOLDER:
         base, unit = _stand_in(chosen), Estimate(0, 0, "exact")
@@ -186,6 +196,18 @@ def _choose(row: Row, context: Context) -> Choice | NoChoice:
             note = f"{other.offer.provider} is not set up here ({context.missing.get(other.offer.provider, 'no key')})"
             return replace(other, notes=(*other.notes, note))
     return chosen
+
+
+def _not_yet(row: Row, chosen: Choice) -> str:
+    """What the row asks for and this version would leave out in silence, were it bought all the same."""
+    asked = {
+        f"buy through the {row.lane} lane": row.lane not in (None, "live", "auto"),
+        "draft and refine": chosen.strategy != "plain",
+        "check pictures for acceptance": row.accept is not None,
+        "remove backgrounds": row.background == "remove",
+        "call back": row.callback_url is not None,
+    }
+    return next((what for what, wanted in asked.items() if wanted), "")
 
 
 def _inputs(row: Row) -> int:

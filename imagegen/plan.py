@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from imagegen.blueprint import Blueprint, Context, blueprint_of
+from imagegen.blueprint import Blueprint, Context, blueprint_of, said
 from imagegen.domain.model import Estimate
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request
@@ -154,8 +154,8 @@ def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planne
 def _refusal(draft: Draft, price: Estimate, refuses: Refuses | None) -> str:
     row, blueprint = draft.row, draft.blueprint
     longest = blueprint.max_prompt
-    if longest is not None and len(row.prompt) > longest:
-        return f"the prompt has {len(row.prompt):,} characters and {blueprint.model} takes {longest:,}; shorten it"
+    if longest is not None and len(said(row)) > longest:
+        return f"the prompt has {len(said(row)):,} characters and {blueprint.model} takes {longest:,}; shorten it"
     if refuses is None:
         return ""
     if price.most is None:
@@ -176,6 +176,6 @@ def fingerprint(row: Row) -> str:
     """Hash of what a row says about its picture, without the model that routes choose."""
     from imagegen.domain.request import digest, nfc
 
-    said = row.model_dump(mode="json", exclude_defaults=True, exclude=set(NOT_THE_PICTURE))
-    said["prompt"] = nfc(row.prompt)
-    return digest(said)
+    fields = row.model_dump(mode="json", exclude_defaults=True, exclude=set(NOT_THE_PICTURE))
+    fields["prompt"] = nfc(row.prompt)
+    return digest(fields)

@@ -136,8 +136,10 @@ def _from_cache(desk: Desk, job: Job) -> Kept:
     state: State = "kept" if about.get("there") == "kept" else "cached"
     held = desk.store.get(job.key)
     if held is None:
-        reason = "its original is gone from the cache (pruned?); --redo makes it anew"
-        return without_picture(job, "failed", reason)
+        reason = "its original is gone from the cache (pruned?)"
+        if state == "kept" and _is_picture(desk, job.file):
+            return without_picture(job, "kept", f"{reason}; the file in the folder is left as it is")
+        return without_picture(job, "failed", f"{reason}; --redo makes it anew")
     data = desk.store.read(held)
     picture = finishing.inspect(data)
     note = _edited(desk, job, about, data, picture)
@@ -167,14 +169,19 @@ def _edited(desk: Desk, job: Job, about: dict[str, Any], data: bytes, picture: P
     was = about.get("was")
     if not was or was[0] != job.file or desk.folder.state(*was) != "touched":
         return ""
-    try:
-        found = desk.folder.read(job.file)
-        finishing.inspect(found)
-    except (OSError, BadPicture):
+    if not _is_picture(desk, job.file):
         return ""
-    if found == finishing.finish(data, finish_of(job.finish), picture).data:
+    if desk.folder.read(job.file) == finishing.finish(data, finish_of(job.finish), picture).data:
         return ""
     return "edited since it was made; left as it is (delete the file to get the original back)"
+
+
+def _is_picture(desk: Desk, file: str) -> bool:
+    try:
+        finishing.inspect(desk.folder.read(file))
+    except (OSError, BadPicture):
+        return False
+    return True
 
 
 def into_folder(

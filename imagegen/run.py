@@ -110,6 +110,7 @@ class Loop:
             for lane, pool in zip(self._lanes, pools, strict=True):
                 for _ in range(pool.size):
                     pool.start(self._hand, lane)
+            # Nothing may be raised in here while hands are at work: they read through `reader`.
             while any(pool.busy for pool in pools) or any(lane.busy for lane in self._lanes):
                 self._look_around()
                 self._hand_left.wait(0.05)

@@ -114,6 +114,8 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         ledger.sweep()
         try:
             _stage(project, order, kit, run, watcher)
+            if _buys(kit, run):
+                parts.store.ready()
             _guard(project, order, kit, run, watcher)
         except ImagegenError as problem:
             _forget(ledger, run, problem)
@@ -179,6 +181,8 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
             _heed(kit)
             _write_chunk(kit, run, chunk, seq, order.redo)
             seq += len(chunk)
+    if project.manifest.header.output.renditions:
+        watcher.note("output.renditions: this version does not make them yet")
     for note in project.manifest.notes:
         watcher.note(note)
     if order.redo - seen:
@@ -252,6 +256,12 @@ def _guard(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
         raise GuardError(f"this run would cost about {amount} and no budget is set", "add --budget USD, or --yes")
     if not answer:
         raise GuardError("nothing was bought", f"add --budget USD to allow about {amount}")
+
+
+def _buys(kit: Kit, run: str) -> bool:
+    """Whether anything is left to ask of a provider."""
+    with kit.ledger.reading() as reader:
+        return any(name != staging.SHELF for name in jobs.providers(reader, run))
 
 
 def _tell(kit: Kit, run: str, watcher: Watcher, *states: str) -> None:

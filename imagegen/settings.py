@@ -105,7 +105,9 @@ def load(
     environ = dict(os.environ if environ is None else environ)
     home = home_folder(environ)
     if beside is not None:
-        environ = {**_dotenv(beside / ".env"), **environ}
+        # Keys only: a folder from somewhere else must not send them to another address.
+        keys = {name for names in KEY_VARIABLES.values() for name in names}
+        environ = {**{n: v for n, v in _dotenv(beside / ".env").items() if n in keys}, **environ}
     layers = [_config(home / "config.yaml"), manifest or {}, _from_variables(environ), flags or {}]
     merged: dict[str, Any] = {}
     for layer in layers:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from imagegen import prices
-from imagegen.blueprint import Blueprint, blueprint_of
+from imagegen.blueprint import Blueprint, blueprint_of, said
 from imagegen.domain.model import Size
 from imagegen.domain.money import nano
 from imagegen.domain.request import canonical, derived_seed, key
@@ -236,3 +236,37 @@ class _frozen(dict[str, str]):
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted(self.items())))
+
+
+def test_wording_that_must_be_readable_reaches_the_model() -> None:
+    """`text` goes out with the prompt, unless the prompt holds it already, and is part of the Key."""
+    row, blueprint = decide("current", prompt="A summer banner", text="SUMMER SALE")
+    request = blueprint.request(row, 0)
+    assert request is not None
+    assert request.prompt.startswith("A summer banner\n")
+    assert '"SUMMER SALE"' in request.prompt
+    assert blueprint.key(row, 0) == key(request)
+    other = row.model_copy(update={"text": "Summer Sale"})
+    assert blueprint.key(other, 0) != blueprint.key(row, 0)
+    assert said(row.model_copy(update={"prompt": "A banner that says SUMMER SALE"})) == "A banner that says SUMMER SALE"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"lane": "batch"},
+        {"strategy": "draft_refine"},
+        {"accept": {"safe": True}},
+        {"background": "remove"},
+        {"callback_url": "https://shop.test/hook"},
+    ],
+    ids=str,
+)
+def test_what_this_version_cannot_do_is_refused_not_left_out(fields: dict[str, Any]) -> None:
+    """A run buys nothing that would come without what the row asks for; an estimate and a placeholder go on."""
+    context = preset("current", estimating=False)
+    row = Row(id="a", prompt="x", model="gpt-image-2.5-flare", **fields)
+    assert "this version cannot" in blueprint_of(row, Place("m.yaml", 1), context).refusal
+    assert not blueprint_of(row, Place("m.yaml", 1), preset("current")).refusal
+    shown = row.model_copy(update={"provider": "placeholder"})
+    assert not blueprint_of(shown, Place("m.yaml", 1), context).refusal

@@ -147,8 +147,8 @@ def test_an_empty_key_is_no_key(home: Path) -> None:
 
 
 def test_a_dotenv_beside_the_manifest_is_weaker_than_the_environment(home: Path, tmp_path: Path) -> None:
-    """`.env` gives keys and variables where the environment has none; `export`, quotes and comments are understood,
-    nothing is expanded."""
+    """`.env` gives keys where the environment has none; `export`, quotes and comments are understood, nothing is
+    expanded. Whatever else stands in it is left alone: a folder from somewhere must not move a key's address."""
     lines = [
         "# keys",
         "",
@@ -156,12 +156,13 @@ def test_a_dotenv_beside_the_manifest_is_weaker_than_the_environment(home: Path,
         'FAL_KEY = "fal-$HOME"',
         "#BFL_API_KEY=off",
         "IMAGEGEN_WORKERS=9",
+        "OPENAI_BASE_URL=http://elsewhere.test/v1",
         "no equals sign",
     ]
     (tmp_path / ".env").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
     found = settings(home, beside=tmp_path)
     assert {name: key.reveal() for name, key in found.keys.items()} == {"openai": "sk-dotenv", "fal": "fal-$HOME"}
-    assert found.workers == 9
+    assert (found.workers, found.addresses) == (None, {})
     assert settings(home, beside=tmp_path, OPENAI_API_KEY="sk-env").keys["openai"].reveal() == "sk-env"
 
 

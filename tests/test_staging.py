@@ -143,10 +143,10 @@ def test_another_finish_is_made_of_the_same_picture(folder: OutputFolder, change
 
 def test_a_kept_picture_that_nothing_could_make_stays_as_it_was_finished(folder: OutputFolder) -> None:
     """Without a decision of today, yesterday's finish and file count."""
-    refused = one(quality="low", format="webp")
-    line = stage(refused._replace(state="kept", seen=kept(one(), folder).seen), 0, folder)
+    made = one(encode_quality=50)
+    line = stage(one(quality="low")._replace(state="kept", seen=kept(made, folder).seen), 0, folder)
     assert (line.state, line.file) == ("kept", "mug.png")
-    assert line.finish == finish_text(one().draft.blueprint.finish)
+    assert line.finish == finish_text(made.draft.blueprint.finish)
 
 
 FINISHES = [

@@ -171,16 +171,19 @@ def counts(connection: sqlite3.Connection, run: str) -> dict[str, int]:
 def stand_ins(connection: sqlite3.Connection, run: str) -> Nano | None:
     """What the placeholders of `run` would cost on the models they stand in for; None without placeholders."""
     found = connection.execute(
-        "SELECT SUM(json_extract(about, '$.real')) FROM jobs WHERE run = ? AND model = 'placeholder'", (run,)
+        "SELECT SUM(json_extract(about, '$.real')) FROM jobs WHERE run = ? AND model = 'placeholder'"
+        " AND state IN ('made', 'cached', 'kept')",
+        (run,),
     ).fetchone()
     return None if found[0] is None else int(found[0])
 
 
 def sums(connection: sqlite3.Connection, run: str) -> tuple[Nano, Nano]:
-    """What the pictures of `run` were expected to cost, and what they would cost on the comparison model."""
+    """What the pictures of `run` were expected to cost, and what those that are there would cost on the
+    comparison model."""
     found = connection.execute(
         "SELECT COALESCE(SUM(CASE WHEN state IN ('kept', 'cached') THEN 0 ELSE estimate END), 0),"
-        " COALESCE(SUM(premium), 0) FROM jobs WHERE run = ?",
+        " COALESCE(SUM(CASE WHEN state IN ('made', 'cached', 'kept') THEN premium END), 0) FROM jobs WHERE run = ?",
         (run,),
     ).fetchone()
     return (found[0], found[1])

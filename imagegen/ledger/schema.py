@@ -139,6 +139,11 @@ def _opened(path: Path, *, create: bool) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA wal_autocheckpoint=4000")
     connection.execute("PRAGMA foreign_keys=OFF")
+    # A damaged page may lie where it is only read after money was spent; 100 MB take a third of a second.
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        connection.close()
+        raise sqlite3.DatabaseError("it is damaged")
     with contextlib.suppress(OSError):
         path.chmod(0o600)
     _prepare(connection, path)

@@ -149,8 +149,8 @@ def located(misfit: Misfit, root: Any, file: str) -> ManifestError:
 
 
 def _with_defaults(header: Header) -> Header:
-    """`provider` and `model` at the top are defaults of every row."""
-    more = {name: value for name in ("provider", "model") if (value := getattr(header, name))}
+    """`provider`, `model` and `lane` at the top are defaults of every row."""
+    more = {name: value for name in ("provider", "model", "lane") if (value := getattr(header, name))}
     return header.model_copy(update={"defaults": {**more, **header.defaults}})
 
 

@@ -92,6 +92,9 @@ class Store(Protocol):
     """Keeps pictures under Keys. Every method may be called from any thread and raises
     `imagegen.errors.StorageError` where the disk refuses."""
 
+    def ready(self) -> None:
+        """Find out, before anything is bought, that pictures can be kept."""
+
     def get(self, key: Key) -> Held | None:
         """What is held under `key`, and a note that it was used. None when nothing is, or when the
         picture's file is gone or has another size."""

@@ -45,6 +45,10 @@ class DiskStore:
         self._queue: dict[Key, Held] = {}
         self._long = queue
 
+    def ready(self) -> None:
+        """See Store.ready."""
+        self._folder.ready()
+
     def get(self, key: Key) -> Held | None:
         """See Store.get."""
         held = self._queue.get(key)

@@ -14,9 +14,12 @@ import time
 from collections.abc import Iterator
 
 from imagegen.domain.request import Key
-from imagegen.files import make_private, storage_error, sync_folder, write_durably, write_whole
+from imagegen.files import make_private, storage_error, sync_folder, temporary_name, write_durably, write_whole
 from imagegen.stores import Held
 from imagegen.stores.sidecar import from_sidecar, is_hash, to_sidecar
+
+#: Bytes written to see whether a cache can be written.
+PROBE = 1 << 16
 
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
@@ -31,6 +34,13 @@ class Folder:
         self.images = os.path.join(path, "images")
         self.sidecars = os.path.join(path, "sidecars")
         self._made: set[str] = set()
+
+    def ready(self) -> None:
+        """Write something and take it away again. Raises StorageError."""
+        make_private(self.path)
+        probe = os.path.join(self.path, temporary_name())
+        write_whole(probe, bytes(PROBE))
+        _unlink(probe)
 
     def image(self, held: Held) -> str:
         """The path of the picture's file."""

@@ -34,8 +34,8 @@ def test_a_budget_below_the_first_picture_buys_nothing(
 def test_a_budget_buys_exactly_what_fits(
     paid: Imagegen, cloud: Cloud, write: Write, books: Books, tmp_path: Path, workers: str
 ) -> None:
-    """Of twelve pictures a budget of 21 cents buys five, however many workers there are; one worker goes by priority and then
-    in manifest order. The next run goes on with the rest."""
+    """Of twelve pictures a budget of 21 cents buys five, however many workers there are; one worker goes by priority
+    and then in manifest order. The next run goes on with the rest."""
     rows = [*pictures(11), f"{pictures(1)[0].replace('p0', 'first').replace('number 0', 'zero')}, priority: 1"]
     write("rows.yaml", manifest(*rows))
     ran = paid("run", "rows.yaml", "--json", "--budget", "0.21", "--workers", workers)

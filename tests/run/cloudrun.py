@@ -90,6 +90,11 @@ class Books:
         with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=60)) as connection:
             yield connection
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a ledger with tables."""
+        return self.path.exists() and self.ask("PRAGMA user_version") != [(0,)]
+
     def ask(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
         """The lines of a query."""
         with self._reading() as connection:
@@ -250,7 +255,7 @@ def guarded(folder: Path, cloud: Cloud, driver: Driver | None = None) -> Iterato
     folder.mkdir()
     place = Place(folder, cloud.base_url, driver)
     yield place
-    if place.books.path.exists():
+    if place.books.begun:
         assert place.books.sound()
         check_books(place.books, [asdict(charge) for charge in cloud.charges])
     else:

@@ -60,16 +60,14 @@ def _manifest(place: Place, count: int = COUNT) -> Path:
     return place.manifest([{"id": f"r{n:02}", "prompt": f"r{n:02} a lighthouse"} for n in range(count)])
 
 
-def _fill(folder: Path, leave: int = 0) -> None:
-    """Take all the room there is in `folder`, but for `leave` bytes."""
-    with open(folder / "ballast", "wb") as out:
-        try:
-            while True:
-                out.write(b"\0" * 4096)
-                out.flush()
-        except OSError:
-            pass
-        out.truncate(max(0, out.tell() - leave)) if leave else None
+def _fill(folder: Path) -> None:
+    """Take all the room there is in `folder`."""
+    file = os.open(folder / "ballast", os.O_WRONLY | os.O_CREAT)
+    try:
+        while True:
+            os.write(file, bytes(4096))
+    except OSError:
+        os.close(file)
 
 
 def _one_line(ended: Ended) -> str:
@@ -282,7 +280,7 @@ def _not_a_ledger(data: bytearray, dice: random.Random) -> None:
     data[:] = b"a shopping list\n" * 500
 
 
-@pytest.mark.parametrize("harm", [_header, _short, _page, _page, _page, _page, _page, _not_a_ledger])
+@pytest.mark.parametrize("harm", [_header, _short, _page, _not_a_ledger])
 def test_a_damaged_ledger(
     place: Place, cloud: Cloud, tmp_path: Path, harm: Callable[[bytearray, random.Random], None]
 ) -> None:
@@ -292,17 +290,18 @@ def test_a_damaged_ledger(
     asked = len(cloud.requests)
     ledger = place.home / "ledger.db"
     whole = ledger.read_bytes()
-    data = bytearray(whole)
-    harm(data, random.Random())
-    ledger.write_bytes(data)
-    manifest = _manifest(place)
-    for arguments in (place.arguments(manifest), ["unknown"], ["settle", "--all", "--charged"], ["resume"]):
-        ended = place.call(*arguments)
-        assert ended.code == 7, (arguments, ended)
-        assert str(ledger) in _one_line(ended)
+    manifest, dice = _manifest(place), random.Random()
+    for _ in range(6 if harm is _page else 1):
+        data = bytearray(whole)
+        harm(data, dice)
+        ledger.write_bytes(data)
+        for arguments in (place.arguments(manifest), ["unknown"], ["settle", "--all", "--charged"]):
+            ended = place.call(*arguments)
+            assert ended.code == 7, (arguments, ended)
+            assert str(ledger) in _one_line(ended)
+        assert ledger.read_bytes() == data
+        ledger.write_bytes(whole)
     assert len(cloud.requests) == asked
-    assert ledger.read_bytes() == data
-    ledger.write_bytes(whole)
     ended = place.run(manifest)
     _all_there(place, cloud, ended)
     assert len(cloud.requests) == COUNT

@@ -51,7 +51,7 @@ class Killer:
 
     def look_around(self, workers: int) -> None:
         """What a kill leaves open is no more than the calls that were in flight, and the ledger is sound."""
-        if not self.place.books.path.exists() or not self.place.books.ask("PRAGMA user_version")[0][0]:
+        if not self.place.books.begun:
             return
         assert self.place.books.sound()
         spool = self.place.home / "spool"
