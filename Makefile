@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench soak clean
+.PHONY: demo test bench soak docs clean
 
 demo: $(VENV)/.core
 	$(BIN)/imagegen run manifests/quickstart.yaml
@@ -28,6 +28,9 @@ bench: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	IMAGEGEN_SOAK=1 $(BIN)/pytest -m soak --timeout 7200
+
+docs: $(VENV)/.dev
+	$(BIN)/pytest tests/test_docs.py
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "imagegen needs Python 3.11 or newer; none was found"; exit 1; }

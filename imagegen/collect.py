@@ -17,10 +17,10 @@ from imagegen.picture import BadPicture
 from imagegen.stores import EXTENSIONS, Held
 
 
-def collected(ledger: Ledger, desk: Desk, left: Open, outcomes: Sequence[Outcome]) -> None:
-    """Put away what an earlier run paid for: its rows will find it in the cache."""
+def collected(ledger: Ledger, desk: Desk, left: Open, outcomes: Sequence[Outcome]) -> bool:
+    """Put away what an earlier run paid for: its rows will find it in the cache. False while it is not ready."""
     if any(isinstance(outcome, Pending) for outcome in outcomes):
-        return
+        return False
     items = {item.key: item for item in left.items}
     kept = []
     for outcome in outcomes:
@@ -38,6 +38,7 @@ def collected(ledger: Ledger, desk: Desk, left: Open, outcomes: Sequence[Outcome
 
     ledger.write(write)
     spool.drop(ledger.spool, left.id)
+    return True
 
 
 def adopt(desk: Desk, bought: Bought, request: str) -> bool:

@@ -104,12 +104,12 @@ class Lane:
         with self._change:
             self._busy -= 1
             self._taken.difference_update(job.key for job in batch)
-            if later:  # nothing came of it: to wake the others would make them all ask again, and again
-                self._parked = True
-                return
             over = {job.id for job in batch}
             self._read = [job for job in self._read if job.id not in over]  # read while it was in flight
-            self._change.notify_all()
+            if later:  # nothing came of it: to wake the others would make them all ask again, and again
+                self._parked = True
+            else:
+                self._change.notify_all()
 
     def stop(self, why: str) -> None:
         """Hand out nothing more."""

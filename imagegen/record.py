@@ -17,7 +17,7 @@ from imagegen.domain.money import show
 from imagegen.domain.outcome import Made, Outcome, Pending, Refused, Unknown
 from imagegen.domain.result import Result, State
 from imagegen.keep import Desk, Paid, keep
-from imagegen.ledger import attempts, holdings, jobs
+from imagegen.ledger import attempts, holdings, jobs, unknowns
 from imagegen.ledger.budgets import Denied
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Job
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 #: Bytes up to which writing is quicker than asking the file system to share blocks.
 SMALL = 1 << 18
+
+#: Why a picture is waiting.
+QUEUED = "in the provider's queue"
 
 Write = Callable[[sqlite3.Connection], None]
 
@@ -73,7 +76,7 @@ def put_away(desk: Desk, job: Job, outcome: Outcome) -> Kept:
 
 def _state_of(outcome: Outcome) -> tuple[State, str, int | None]:
     if isinstance(outcome, Pending):
-        return "waiting", "in the provider's queue", 0
+        return "waiting", QUEUED, 0
     charge = outcome.charge.amount
     if isinstance(outcome, Made):
         return "made", "", charge
@@ -267,6 +270,11 @@ def never_sent(ledger: Ledger, slip: LedgerSlip, reason: str) -> None:
     if not ledger.failed:
         ledger.write(lambda connection: attempts.release(connection, slip.id, ledger.clock(), reason))
     slip.drop_unsent()
+
+
+def doubt(attempt: str) -> str:
+    """Why a picture is not bought: `attempt` may have paid for it."""
+    return f"attempt {unknowns.short(attempt)} may have paid for it"
 
 
 def budget_sentence(no: Denied) -> str:

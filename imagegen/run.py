@@ -21,11 +21,11 @@ from typing import Any, Protocol
 from imagegen import collect, record
 from imagegen.clock import Clock
 from imagegen.domain.outcome import Failed, Outcome, Unknown
-from imagegen.domain.result import Result
+from imagegen.domain.result import Result, State
 from imagegen.errors import Exit, StorageError
 from imagegen.keep import Desk
 from imagegen.lane import Lane, request_of, room_for
-from imagegen.ledger import Ledger, attempts, jobs, unknowns
+from imagegen.ledger import Ledger, attempts, jobs
 from imagegen.ledger.attempts import Bought, Claimed, Granted, Item, Open, Reserved
 from imagegen.ledger.budgets import Budget, Denied
 from imagegen.ledger.jobs import Job
@@ -82,7 +82,7 @@ class Loop:
         self._failures = 0
         self._took_over = float("-inf")
         self._gone: set[str] = set()
-        self._uncollected: set[str] = set()
+        self._left: dict[str, tuple[State, str]] = {}
         self._told: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._hand_left = Event()
         self._lanes: list[Lane] = []
@@ -94,10 +94,11 @@ class Loop:
             requests = [request_of(item.request) for item in attempt.items]
             slip = self.kit.ledger.slip_of(attempt)
             if provider is None or any(map(provider.refuses, requests)):
-                self._uncollected.add(attempt.id)
+                self._left[attempt.id] = "unknown", record.doubt(attempt.id)
             elif slip.answer or slip.remote_id:  # else another run was quicker
                 outcomes = list(provider.generate(requests, {}, slip))
-                collect.collected(self.kit.ledger, self.kit.desk, attempt, outcomes)
+                if not collect.collected(self.kit.ledger, self.kit.desk, attempt, outcomes):
+                    self._left[attempt.id] = "waiting", record.QUEUED
 
     def work_off(self) -> None:
         """Do all that can be done. Returns when nothing is in flight any more."""
@@ -219,8 +220,8 @@ class Loop:
     def _not_granted(self, lane: Lane, batch: Sequence[Job], answer: Reserved) -> None:
         if isinstance(answer, Denied) and answer.final:
             self.stop(Exit.BUDGET, record.budget_sentence(answer))
-        elif isinstance(answer, Claimed) and (answer.state == "unknown" or answer.attempt in self._uncollected):
-            self._give_up(lane, batch, "unknown", f"attempt {unknowns.short(answer.attempt)} may have paid for it")
+        elif isinstance(answer, Claimed) and (answer.state == "unknown" or answer.attempt in self._left):
+            self._give_up(lane, batch, *self._left.get(answer.attempt, ("unknown", record.doubt(answer.attempt))))
             return
         elif isinstance(answer, Claimed):
             self._take_over()
@@ -236,7 +237,7 @@ class Loop:
             self._gone.add(answer.key)  # pruned: it may be bought again
         lane.ended(batch, later=True)
 
-    def _give_up(self, lane: Lane, batch: Sequence[Job], state: Any, reason: str) -> None:
+    def _give_up(self, lane: Lane, batch: Sequence[Job], state: State, reason: str) -> None:
         self._close(lane, batch, [record.without_picture(job, state, reason) for job in batch], None)
 
     def _close(

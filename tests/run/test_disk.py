@@ -139,8 +139,8 @@ BEFORE = [
     (_home_is_a_file, "home"),
     (_home_read_only, "home"),
     (_home_full, "home"),
-    (_cache_full, "cache"),
-    (_cache_read_only, "cache"),
+    (_cache_full, "home/cache"),
+    (_cache_read_only, "home/cache"),
 ]
 
 
