@@ -186,7 +186,8 @@ class Loop:
     def _reserve(self, lane: Lane, batch: Sequence[Job]) -> Reserved:
         """Claim the keys and set the money aside; waits for money that may come free."""
         while isinstance(answer := self._ask(lane, batch), Denied) and not answer.final and not lane.stopped:
-            self._told.put(partial(self.kit.listener.waiting, record.budget_sentence(answer)))
+            if answer.scope == "hour":
+                self._told.put(partial(self.kit.listener.waiting, record.budget_sentence(answer)))
             if answer.reserved:
                 self._take_over()
             self.kit.clock.wait(0.3 if answer.reserved else 1.0)

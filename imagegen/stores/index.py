@@ -24,6 +24,8 @@ from imagegen.files import make_private, storage_error
 _RAW = 1
 _DEFAULTS = diskcache.DEFAULT_SETTINGS
 _CHUNK = 500
+#: Every thread has a connection of its own: by default each would come to hold 32 MB of pages and map 64 MB.
+_SMALL = {"sqlite_cache_size": 256, "sqlite_mmap_size": 0}
 _SELECT = "SELECT key, value FROM Cache WHERE raw = 1 AND mode = 1 AND filename IS NULL AND key IN "
 #: SQLite's words for a disk or another process in the way: no reason to throw an index away.
 _NOT_DAMAGE = {
@@ -170,7 +172,7 @@ class Index:
             disk_min_file_size=2**62,
             statistics=0,
             tag_index=0,
-            **{name: value for name, value in _DEFAULTS.items() if name.startswith("sqlite_")},
+            **{name: value for name, value in _DEFAULTS.items() if name.startswith("sqlite_")} | _SMALL,
         )
 
     def _make_database_private(self) -> None:

@@ -198,6 +198,9 @@ def test_evidence_is_kept(place: Place, cloud: Cloud) -> None:
     assert len(kept) == 2
     assert any(base64.b64encode(b"I am no picture.") in data for data in kept)
     assert any(data.startswith(b"\x89PNG") for data in kept)
+    sidecars = {path.stem for path in (place.home / "cache" / "sidecars").rglob("*.json")}
+    assert len(sidecars) == 2
+    assert sidecars.isdisjoint(event["key"] for event in ended.rows.values())
     flaws = dict(place.books.ask("SELECT key, flaw FROM artifacts"))
     assert set(flaws) == {event["key"] for event in ended.rows.values()}
     assert all(flaws.values())

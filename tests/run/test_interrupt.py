@@ -90,20 +90,19 @@ def test_at_two_hundred_random_times(tmp_path: Path, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_no_new_call_after_the_signal(slow: tuple[Place, Cloud], number: signal.Signals) -> None:
-    """After the signal each worker finishes the call it is in; hardly one more goes out."""
-    place, cloud = slow
-    manifest = _rows(place, 60)
-    with place.start(*place.arguments(manifest)) as process:
-        _until(lambda: len(cloud.requests) >= 6)
-        asked = len(cloud.requests)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=LONG)
-    ended = Ended(process.returncode, out, err)
-    _drained(place, cloud, ended, CODES[number])
-    assert asked <= len(cloud.requests) <= asked + 4
-    assert ended.summary["stopped_by"] == "interrupted"
-    assert ended.summary["skipped"] == 60 - len(cloud.requests)
+def test_no_new_call_after_the_signal(tmp_path: Path, driver: Driver, number: signal.Signals) -> None:
+    """After the signal the calls in flight are waited for and kept, and none more goes out, not even for money that
+    was set aside already."""
+    with Cloud(latency=3.0) as cloud, guarded(tmp_path / "place", cloud, driver) as place:
+        with place.start(*place.arguments(_rows(place, 60))) as process:
+            _until(lambda: len(cloud.requests) == 4)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=LONG)
+        ended = Ended(process.returncode, out, err)
+        _drained(place, cloud, ended, CODES[number])
+        assert len(cloud.requests) == 4
+        assert ended.summary["stopped_by"] == "interrupted"
+        assert (ended.summary["made"], ended.summary["skipped"]) == (4, 56)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
