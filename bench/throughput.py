@@ -56,22 +56,20 @@ def ours(manifest: Path, address: str, workers: int, folder: Path) -> tuple[floa
     return float(summary["seconds"]), summary
 
 
-def turn(number: int, texts: list[str], address: str, workers: int) -> dict[str, float]:
+def turn(number: int, texts: list[str], address: str, workers: int, folder: Path) -> dict[str, float]:
     """Seconds of each, run one after the other; every other turn begins with imagegen."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        (folder / "bare").mkdir()
-        manifest = folder / "rows.csv"
-        with open(manifest, "w", newline="", encoding="utf-8") as out:
-            table = csv.writer(out)
-            table.writerow(["id", "prompt", "model", "quality", "size"])
-            table.writerows([f"r{n}", text, MODEL, QUALITY, SIZE] for n, text in enumerate(texts))
-        contenders = {
-            "bare": lambda: bare(texts, address, workers, folder / "bare"),
-            "imagegen": lambda: ours(manifest, address, workers, folder)[0],
-        }
-        names = list(contenders) if number % 2 == 0 else list(reversed(contenders))
-        return {name: contenders[name]() for name in names}
+    (folder / "bare").mkdir(parents=True)
+    manifest = folder / "rows.csv"
+    with open(manifest, "w", newline="", encoding="utf-8") as out:
+        table = csv.writer(out)
+        table.writerow(["id", "prompt", "model", "quality", "size"])
+        table.writerows([f"r{n}", text, MODEL, QUALITY, SIZE] for n, text in enumerate(texts))
+    contenders = {
+        "bare": lambda: bare(texts, address, workers, folder / "bare"),
+        "imagegen": lambda: ours(manifest, address, workers, folder)[0],
+    }
+    names = list(contenders) if number % 2 == 0 else list(reversed(contenders))
+    return {name: contenders[name]() for name in names}
 
 
 def main() -> None:
@@ -91,7 +89,9 @@ def main() -> None:
     address = server.stdout.readline().strip()
     texts = prompts(asked.rows)
     try:
-        turns = [turn(number, texts, address, asked.workers) for number in range(asked.turns)]
+        # Nothing is deleted between turns: some file systems are slow to create where much was just deleted.
+        with tempfile.TemporaryDirectory() as place:
+            turns = [turn(n, texts, address, asked.workers, Path(place) / str(n)) for n in range(asked.turns)]
     finally:
         server.terminate()
     middle = {name: statistics.median(each[name] for each in turns) for name in turns[0]}

@@ -162,6 +162,14 @@ def check_books(books: Books, charges: Sequence[Mapping[str, Any]]) -> None:
     assert set(windows.values()) <= {spent + held, 0}, f"windows {windows}, attempts {spent + held}"
 
 
+class Running(subprocess.Popen[str]):
+    """A run that does not outlive its `with`."""
+
+    def __exit__(self, *problem: Any) -> None:
+        self.kill()
+        super().__exit__(*problem)
+
+
 @dataclass
 class Place:
     """A folder with a home, an output folder and a manifest; `address` is the server's."""
@@ -205,20 +213,17 @@ class Place:
         """What stands behind `imagegen` on the command line."""
         return ["run", str(manifest), "-o", str(out or self.out), "--json", "--workers", str(workers), "--yes", *more]
 
-    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **more: Any) -> Running:
         """The program, begun; `more` are Popen's."""
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": self.env, "cwd": self.folder} | more
-        return subprocess.Popen([sys.executable, "-m", "imagegen", *arguments], text=True, **given)
+        return Running([sys.executable, "-m", "imagegen", *arguments], text=True, **given)
 
     def call(self, *arguments: str, **more: Any) -> Ended:
         """The program, from its start to its end: from the driver's hands where there is one, which is quicker."""
         if self.driver and not more:
             return self.driver.call(self, *arguments)[0]
         with self.start(*arguments, **more) as process:
-            try:
-                out, err = process.communicate(timeout=LONG)
-            finally:
-                process.kill()
+            out, err = process.communicate(timeout=LONG)
         return Ended(process.returncode, out or "", err or "")
 
     def run(self, manifest: Path, *more: str, workers: int = 4, out: Path | None = None, **given: Any) -> Ended:

@@ -61,7 +61,7 @@ UNKNOWN = [
 ]
 #: Paid for, and no use: kept as evidence, and not bought again either.
 USELESS = [
-    Case("wrong_size", "failed", 3, "bill", "512x640", again="failed"),
+    Case("wrong_size", "failed", 3, "bill", "no use", again="failed"),
     Case("truncated", "failed", 3, "bill", "no use", again="failed"),
     Case("blank", "failed", 3, "bill", "no use", again="failed"),
     Case("not_a_picture", "failed", 3, "bill", "not a picture", again="failed"),
