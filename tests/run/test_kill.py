@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from imagegen.ledger import Ledger, unknowns
+from imagegen.stores.disk import DiskStore
 from tests.run.cloudrun import Bill, Driver, Ended, Place, check_books, server
 
 #: Rows of the manifests, one after the other: small ones are killed while they plan and close, large ones at work.
@@ -100,6 +101,9 @@ def _campaigns(killer: Killer, kills: int) -> None:
         workers = killer.dice.choice((4, 8, 16))
         done += _campaign(killer, number, rows, workers, kills - done)
         number += 1
+    with closing(DiskStore(killer.place.home / "cache")) as cache:
+        wrong = {problem.kind for problem in cache.verify(read_data=True)}
+    assert wrong <= {"leftover", "orphan"}, "the cache is damaged"
 
 
 def _campaign(killer: Killer, number: int, rows: int, workers: int, left: int) -> int:
