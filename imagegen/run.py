@@ -213,7 +213,7 @@ class Loop:
                 items=[Item(j.key, j.row, j.sample, j.request, j.estimate, j.most) for j in batch],
                 budget=kit.budget,
                 clock=now,
-                anew=frozenset(job.key for job in batch if _redo(job) or job.key in self._gone),
+                anew=frozenset(job.key for job in batch if job.redo or job.key in self._gone),
                 retry_unknown=kit.retry_unknown,
             )
         )
@@ -289,10 +289,6 @@ class Loop:
         for lane in () if self.kit.ledger.failed else self._lanes:
             why = lane.stopped or self.why or "not reached"
             self.kit.ledger.write(partial(jobs.skip_rest, run=self.run, reason=why, provider=lane.name))
-
-
-def _redo(job: Job) -> bool:
-    return '"redo":true' in job.about
 
 
 def _pairs(batch: Sequence[Job], outcomes: Sequence[Any]) -> list[tuple[Job, Any]]:

@@ -60,6 +60,11 @@ class Job:
     file: str
     about: str
 
+    @property
+    def redo(self) -> bool:
+        """Whether it is to be made anew, whatever is there."""
+        return '"redo":true' in self.about
+
 
 _STAGE = (
     "INSERT INTO jobs (run, seq, row, sample, state, priority, provider, model, key, fingerprint, estimate, most,"
