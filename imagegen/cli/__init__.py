@@ -6,7 +6,9 @@ Command modules are imported when their command is asked for, so that `--help` s
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -102,7 +104,18 @@ def main() -> None:
             from imagegen.cli.bug import report_bug
 
             code = report_bug(problem)
+    _settled()
     sys.exit(int(code or 0))
+
+
+def _settled() -> None:
+    """What happened has been said: a signal that comes while the interpreter winds down no longer changes the exit
+    code (it would kill the process, since Python takes its handlers away first)."""
+    with suppress(ValueError):  # not the main thread: signals are somebody else's
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _explained(text: str, code: int) -> int:

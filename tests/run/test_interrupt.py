@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,15 +60,16 @@ def _goes_on(place: Place, cloud: Cloud, manifest: Path, count: int) -> None:
 
 
 def _at_random(folder: Path, driver: Driver, number: signal.Signals, dice: random.Random) -> int:
-    """One run, asked to stop at a random moment after it opened its ledger; its exit code."""
-    with Cloud(latency=0.03) as cloud, guarded(folder, cloud, driver) as place:
-        manifest = _rows(place, 40)
+    """One run, asked to stop at a random moment after it opened its ledger; its exit code. It takes longer than most
+    of these moments."""
+    with Cloud(latency=0.05) as cloud, guarded(folder, cloud, driver) as place:
+        manifest = _rows(place, 60)
         mark = place.home / "ledger.db"
         ended, _ = driver.call(place, *place.arguments(manifest), after=dice.uniform(0, 0.8), number=number, mark=mark)
         if ended.code != 0:  # else it was quicker than the signal
             _drained(place, cloud, ended, CODES[number])
             assert ended.err.count("interrupted") == 1
-        _goes_on(place, cloud, manifest, 40)
+        _goes_on(place, cloud, manifest, 60)
         return ended.code
 
 
@@ -75,7 +77,7 @@ def _at_random(folder: Path, driver: Driver, number: signal.Signals, dice: rando
 def test_at_random_times(tmp_path: Path, driver: Driver, number: signal.Signals) -> None:
     """Whenever the signal comes, while the run plans, works or closes: it drains and ends with 130 or 143."""
     dice = random.Random(number)
-    codes = [_at_random(tmp_path / f"p{n}", driver, number, dice) for n in range(6)]
+    codes = [_at_random(tmp_path / f"p{n}", driver, number, dice) for n in range(5)]
     assert CODES[number] in codes
 
 
@@ -182,3 +184,15 @@ def test_nobody_reads_anything(slow: tuple[Place, Cloud]) -> None:
     assert code == 3
     assert len(cloud.charges) == 10
     assert place.books.attempts("unknown", "reserved", "sent") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_after_the_end(tmp_path: Path, number: signal.Signals) -> None:
+    """A signal that comes when the outcome has been said, while the interpreter winds down, changes nothing: 0."""
+    code = (
+        "import atexit, os, sys; from imagegen.cli import main; "
+        f"atexit.register(os.kill, os.getpid(), {int(number)}); sys.argv = ['imagegen', '--version']; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("imagegen ")
