@@ -76,7 +76,7 @@ def stages(path: Path, routes: str) -> list[tuple[str, float]]:
     from imagegen.cli import look
     from imagegen.estimate import Totals
     from imagegen.manifest.tables import open_table
-    from imagegen.plan import plan
+    from imagegen.planner import plan
 
     project = look.opened(path, routes=routes)
     refuses, providers = look.refusing(project)

@@ -18,7 +18,7 @@ from imagegen.output import OURS
 from imagegen.results import as_result
 
 if TYPE_CHECKING:
-    from imagegen.run import Kit, Loop
+    from imagegen.loop import Kit, Loop
     from imagegen.wiring import Project
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 from imagegen.blueprint import PLACEHOLDER
 from imagegen.domain.money import Nano
 from imagegen.domain.row import Place
-from imagegen.plan import Planned, PlannedState
+from imagegen.planner import Planned, PlannedState
 from imagegen.routing import Loser
 
 #: So many refusals are kept with their reasons; the others are only counted.

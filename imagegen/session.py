@@ -19,12 +19,12 @@ from imagegen.errors import Exit, GuardError, ImagegenError, ManifestError, Stor
 from imagegen.keep import Desk
 from imagegen.ledger import Ledger, holdings, jobs, runs
 from imagegen.ledger.runs import FolderLock
+from imagegen.loop import Kit, Listener, Loop
 from imagegen.output import OutputFolder
-from imagegen.plan import CHUNK, Planned, plan
+from imagegen.planner import CHUNK, Planned, plan
 from imagegen.pool import Pool
 from imagegen.providers import Provider
 from imagegen.results import as_result
-from imagegen.run import Kit, Listener, Loop
 from imagegen.shelf import Shelf
 from imagegen.stores import Store
 from imagegen.wiring import Project

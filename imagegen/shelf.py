@@ -13,7 +13,7 @@ from imagegen.domain.request import Key
 from imagegen.ledger import attempts, holdings
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.unknowns import short
-from imagegen.plan import Draft, Seen, fingerprint
+from imagegen.planner import Draft, Seen, fingerprint
 from imagegen.settings import Settings
 from imagegen.stores import Store
 

@@ -15,7 +15,7 @@ from imagegen.domain.row import Row
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
 from imagegen.output import OutputFolder
-from imagegen.plan import Draft, Planned, fingerprint
+from imagegen.planner import Draft, Planned, fingerprint
 
 #: The provider column of work that only takes what is there already out of the cache.
 SHELF = "shelf"

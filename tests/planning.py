@@ -11,7 +11,7 @@ from imagegen import catalog as catalogue
 from imagegen.blueprint import Context
 from imagegen.domain.row import Place, Placed, Row
 from imagegen.estimate import Totals
-from imagegen.plan import Planned, plan
+from imagegen.planner import Planned, plan
 from imagegen.routing import load_routes
 
 TODAY = date(2026, 11, 22)

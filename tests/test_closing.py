@@ -22,9 +22,9 @@ from imagegen.ledger import Ledger, attempts, jobs, runs
 from imagegen.ledger.attempts import Granted, Item
 from imagegen.ledger.budgets import Budget
 from imagegen.ledger.jobs import Staged
+from imagegen.loop import Kit, Loop
 from imagegen.output import OutputFolder
 from imagegen.pool import Inline
-from imagegen.run import Kit, Loop
 from imagegen.stores.disk import DiskStore
 from imagegen.wiring import Project, open_project
 

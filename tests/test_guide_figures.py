@@ -12,7 +12,7 @@ import pytest
 from imagegen.domain.money import nano, usd
 from imagegen.estimate import Saving, Totals, after_hits
 from imagegen.pace import duration
-from imagegen.plan import plan
+from imagegen.planner import plan
 from imagegen.settings import Settings
 from tests.cli.conftest import Imagegen, imagegen
 from tests.planning import added, guide_catalogue, placed, preset

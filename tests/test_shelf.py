@@ -15,7 +15,7 @@ from imagegen.ledger import Ledger, attempts, holdings
 from imagegen.ledger.attempts import Granted, Item
 from imagegen.ledger.budgets import Budget
 from imagegen.ledger.holdings import Holding
-from imagegen.plan import Draft, Seen, fingerprint
+from imagegen.planner import Draft, Seen, fingerprint
 from imagegen.settings import Settings
 from imagegen.shelf import Shelf
 from imagegen.stores.disk import DiskStore

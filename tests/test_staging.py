@@ -14,7 +14,7 @@ from imagegen.lane import request_of
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
 from imagegen.output import OutputFolder
-from imagegen.plan import Planned, Seen, fingerprint, plan
+from imagegen.planner import Planned, Seen, fingerprint, plan
 from imagegen.staging import SHELF, finish_of, finish_text, output_stem, stage
 from tests.planning import placed, planned, preset
 

@@ -12,7 +12,7 @@ from imagegen.domain.money import show
 
 if TYPE_CHECKING:
     from imagegen.domain.row import Placed
-    from imagegen.plan import Planned
+    from imagegen.planner import Planned
     from imagegen.routing import Loser
     from imagegen.wiring import Project
 

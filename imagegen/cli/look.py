@@ -18,7 +18,7 @@ from imagegen.cli import say
 if TYPE_CHECKING:
     from imagegen.domain.row import Placed
     from imagegen.estimate import Totals
-    from imagegen.plan import Planned, Refuses
+    from imagegen.planner import Planned, Refuses
     from imagegen.shelf import Shelf
     from imagegen.wiring import Project
 
@@ -64,7 +64,7 @@ def planning(
 ) -> Iterator[Iterator[Planned]]:
     """What would be done for `rows` (all of the manifest's), streamed, with what is there already taken into account.
     Raises StorageError when the ledger cannot be read."""
-    from imagegen.plan import plan
+    from imagegen.planner import plan
 
     folder = output or Path("out") / project.name
     with shelf(project, folder) as there:

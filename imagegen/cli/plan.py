@@ -17,7 +17,7 @@ from imagegen.domain.money import plain, show
 if TYPE_CHECKING:
     from imagegen.domain.row import Placed
     from imagegen.estimate import Counted, Totals
-    from imagegen.plan import Planned
+    from imagegen.planner import Planned
     from imagegen.wiring import Project
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

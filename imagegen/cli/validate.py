@@ -18,7 +18,7 @@ def validate(
     manifest: look.Manifest, routes: look.Routes = None, catalog: look.Catalog = None, as_json: AsJson = False
 ) -> int:
     """Read every row; the first thing that is wrong is one line with its place, and exit code 2."""
-    from imagegen.plan import plan
+    from imagegen.planner import plan
 
     project = look.opened(manifest, routes=routes, catalog=catalog)
     rows = pictures = 0

@@ -9,7 +9,7 @@ from typing import Any
 from imagegen.cli import say
 from imagegen.domain.money import Nano, plain, show
 from imagegen.domain.result import PRESENT, Result, Summary
-from imagegen.plan import Planned
+from imagegen.planner import Planned
 
 #: Refusals and failures beyond this many are only counted: the files have them all.
 SHOWN = 10

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from imagegen import plan as planning
+from imagegen import planner as planning
 from imagegen.blueprint import Blueprint
 from imagegen.domain.money import nano
 from imagegen.domain.request import Request
 from imagegen.domain.row import Row
 from imagegen.errors import ManifestError
-from imagegen.plan import CHUNK, Draft, Seen, fingerprint, plan
+from imagegen.planner import CHUNK, Draft, Seen, fingerprint, plan
 from tests.planning import placed, planned, preset
 
 
