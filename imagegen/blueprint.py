@@ -6,51 +6,21 @@ model, the size, the finish and the price are made once and shared. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cached_property
 from typing import Any
 
 from imagegen import prices, routing, sizing
-from imagegen.catalog import Catalog
-from imagegen.domain.model import Estimate, Finish, Model, Offer
+from imagegen.context import Context
+from imagegen.domain.model import Estimate, Finish, Offer, Rendition
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request, canonical_json, key, nfc
 from imagegen.domain.row import Place, Row
 from imagegen.errors import ManifestError, UsageError
 from imagegen.keying import Keying
-from imagegen.routing import Choice, NoChoice, Routes
+from imagegen.routing import Choice, NoChoice
 
 PLACEHOLDER = "placeholder"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """What a plan depends on besides its rows. `enabled` None: every provider, as an estimate without
-    keys assumes; `fallback`: where nothing enabled can make a row, plan it as if everything were
-    (estimates never fail for keys). `addresses`: providers reached elsewhere, part of the Key."""
-
-    catalog: Catalog
-    routes: Routes
-    today: date
-    enabled: frozenset[str] | None = None
-    missing: Mapping[str, str] = field(default_factory=dict)
-    addresses: Mapping[str, str | None] = field(default_factory=dict)
-    served_elsewhere: frozenset[str] = frozenset()
-    allow_retired: bool = False
-    estimating: bool = False
-    optimize: str = "route"
-
-    @cached_property
-    def premium(self) -> tuple[Model, Offer, str | None]:
-        """The comparison model, the offer of it that is counted, and its quality."""
-        name, quality = self.routes.premium, None
-        if name is None:
-            name, quality = self.catalog.premium, self.catalog.premium_quality
-        model, provider = self.catalog.find(name)
-        offer = (model.offer(provider) if provider else None) or model.offers[0]
-        return model, offer, quality or offer.default_quality
 
 
 @dataclass(frozen=True)
@@ -150,7 +120,7 @@ def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
     later = "" if context.estimating or row.provider == PLACEHOLDER else _not_yet(row, chosen)
     if later:
         return Blueprint(refusal=f"this version cannot {later}; take it out of the row", losers=chosen.losers)
-    finish = _finish(row, chosen)
+    finish = _finish(row, chosen, context.renditions)
     if row.provider == PLACEHOLDER:
         base, unit = _stand_in(chosen), Estimate(0, 0, "exact")
     else:
@@ -181,6 +151,7 @@ def _choose(row: Row, context: Context) -> Choice | NoChoice:
         assume_alive=context.estimating,
         optimize=optimize,
         input_count=_inputs(row),
+        also=context.cut,
     )
     if isinstance(chosen, NoChoice) and context.estimating and context.enabled is not None:
         other = routing.choose(
@@ -191,6 +162,7 @@ def _choose(row: Row, context: Context) -> Choice | NoChoice:
             assume_alive=True,
             optimize=optimize,
             input_count=_inputs(row),
+            also=context.cut,
         )
         if isinstance(other, Choice):
             note = f"{other.offer.provider} is not set up here ({context.missing.get(other.offer.provider, 'no key')})"
@@ -271,7 +243,7 @@ def _wire_format(row: Row, offer: Offer) -> str:
     return offer.formats[0] if offer.formats else "png"
 
 
-def _finish(row: Row, chosen: Choice) -> Finish:
+def _finish(row: Row, chosen: Choice, renditions: tuple[Rendition, ...]) -> Finish:
     size_plan = chosen.size_plan
     wire: Any = _wire_format(row, chosen.offer) if row.provider != PLACEHOLDER else "png"
     return Finish(
@@ -280,6 +252,7 @@ def _finish(row: Row, chosen: Choice) -> Finish:
         fit=row.fit,
         format=row.format or wire,
         quality=row.encode_quality,
+        renditions=renditions,
     )
 
 

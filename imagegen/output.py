@@ -125,6 +125,9 @@ class OutputFolder:
         """Delete `file` if it is still exactly as we wrote it."""
         if self.state(file, size, mtime_ns) == "ours":
             (self.path / file).unlink(missing_ok=True)
+            if "/" in file:
+                with suppress(OSError):  # not empty: the folder stays
+                    (self.path / file).parent.rmdir()
 
     def _target(self, file: str) -> Path:
         target = self.path / file

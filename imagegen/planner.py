@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from imagegen.blueprint import Blueprint, Context, blueprint_of, said
+from imagegen.blueprint import Blueprint, blueprint_of, said
+from imagegen.context import Context
 from imagegen.domain.model import Estimate
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request

@@ -16,6 +16,7 @@ from imagegen import finish as finishing
 from imagegen.domain.money import show
 from imagegen.domain.outcome import Made, Outcome, Pending, Refused, Unknown
 from imagegen.domain.result import Result, State
+from imagegen.filing import Filed, file_away, is_picture
 from imagegen.keep import Desk, Paid, keep
 from imagegen.ledger import attempts, holdings, jobs, unknowns
 from imagegen.ledger.budgets import Denied
@@ -29,12 +30,8 @@ from imagegen.staging import finish_of
 from imagegen.stores import Held
 
 if TYPE_CHECKING:
-    from imagegen.domain.model import Finish
     from imagegen.ledger import Ledger
     from imagegen.ledger.slip import LedgerSlip
-
-#: Bytes up to which writing is quicker than asking the file system to share blocks.
-SMALL = 1 << 18
 
 #: Why a picture is waiting.
 QUEUED = "in the provider's queue"
@@ -109,20 +106,18 @@ def _made(desk: Desk, job: Job, outcome: Made, paid: Paid) -> Kept:
 
 
 def _finished(desk: Desk, job: Job, outcome: Made, paid: Paid, held: Held, picture: Picture) -> Kept:
-    finished, written, original = into_folder(desk, job, held, outcome.artifact.data, picture)
-    about = json.loads(job.about) | {"made": _making(held, finished.width, finished.height, finished.format)}
-    if original:
-        about["original"] = original
+    filed = file_away(desk, job.file, finish_of(job.finish), held, outcome.artifact.data, picture)
+    about = _told(json.loads(job.about), held, filed)
     text = json.dumps(about)
     request = json.loads(job.request)
-    holding = _holding(job, held.digest, request["provider"], request.get("address"), written, text)
+    holding = _holding(job, held.digest, request["provider"], request.get("address"), filed.written, text)
 
     def write(connection: sqlite3.Connection) -> None:
         paid.write(connection, job.model, desk.now())
-        jobs.end(connection, job.id, "made", cost=paid.charge, digest=held.digest, file=written.file, about=text)
+        jobs.end(connection, job.id, "made", cost=paid.charge, digest=held.digest, file=filed.written.file, about=text)
         holdings.hold(connection, desk.collection, holding)
 
-    result = result_of(job, "made", cost=paid.charge, digest=held.digest, file=written.file, about=about)
+    result = result_of(job, "made", cost=paid.charge, digest=held.digest, file=filed.written.file, about=about)
     return Kept(job, result, write, paid.charge, paid.basis, outcome)
 
 
@@ -140,70 +135,37 @@ def _from_cache(desk: Desk, job: Job) -> Kept:
     held = desk.store.get(job.key)
     if held is None:
         reason = "its original is gone from the cache (pruned?)"
-        if state == "kept" and _is_picture(desk, job.file):
+        if state == "kept" and is_picture(desk.folder, job.file):
             return without_picture(job, "kept", f"{reason}; the file in the folder is left as it is")
         return without_picture(job, "failed", f"{reason}; --redo makes it anew")
     data = desk.store.read(held)
-    picture = finishing.inspect(data)
-    note = _edited(desk, job, about, data, picture)
-    if note:
-        return Kept(job, result_of(job, "kept", reason=note, digest=held.digest), _job_ends(job, "kept", 0, note))
-    finished, written, original = into_folder(desk, job, held, data, picture)
-    was = about.get("was")
-    if was and was[0] != written.file:
-        desk.folder.remove_ours(*was)
-    about["made"] = _making(held, finished.width, finished.height, finished.format)
-    if original:
-        about["original"] = original
+    was = tuple(about["was"]) if about.get("was") else None
+    filed = file_away(
+        desk, job.file, finish_of(job.finish), held, data, finishing.inspect(data), was=was, had=about.get("had")
+    )
+    about = _told(about, held, filed)
+    reason = "; ".join(filed.notes)
     provider, address = about.get("held") or _origin(held)
     text = json.dumps(about)
-    holding = _holding(job, held.digest, provider, address, written, text)
+    holding = _holding(job, held.digest, provider, address, filed.written, text)
 
     def write(connection: sqlite3.Connection) -> None:
-        jobs.end(connection, job.id, state, digest=held.digest, file=written.file, about=text)
+        file = filed.written.file
+        jobs.end(connection, job.id, state, digest=held.digest, file=file, about=text, reason=reason or None)
         holdings.hold(connection, desk.collection, holding)
 
-    result = result_of(job, state, digest=held.digest, file=written.file, about=about)
+    result = result_of(job, state, reason=reason or None, digest=held.digest, file=filed.written.file, about=about)
     return Kept(job, result, write)
 
 
-def _edited(desk: Desk, job: Job, about: dict[str, Any], data: bytes, picture: Picture) -> str:
-    """A sentence when a person changed the output file: it is a picture, and not what we would write."""
-    was = about.get("was")
-    if not was or was[0] != job.file or desk.folder.state(*was) != "touched":
-        return ""
-    if not _is_picture(desk, job.file):
-        return ""
-    if desk.folder.read(job.file) == finishing.finish(data, finish_of(job.finish), picture).data:
-        return ""
-    return "edited since it was made; left as it is (delete the file to get the original back)"
-
-
-def _is_picture(desk: Desk, file: str) -> bool:
-    try:
-        finishing.inspect(desk.folder.read(file))
-    except (OSError, BadPicture):
-        return False
-    return True
-
-
-def into_folder(
-    desk: Desk, job: Job, held: Held, data: bytes, picture: Picture
-) -> tuple[finishing.Finished, Written, str | None]:
-    """Finish the picture and put it under its name; the untouched original beside it when the original
-    carries content credentials that finishing breaks."""
-    plan: Finish = finish_of(job.finish)
-    finished = finishing.finish(data, plan, picture)
-    if finished.same and len(data) > SMALL:
-        written = desk.folder.copy(job.file, desk.store.path(held))
-    else:
-        written = desk.folder.write(job.file, finished.data)
-    original = None
-    if finished.original_kept:
-        stem = job.file.rpartition(".")[0]
-        original = f"{stem}.original.{finishing.EXTENSION[picture.format]}"
-        desk.folder.copy(original, desk.store.path(held))
-    return finished, written, original
+def _told(about: dict[str, Any], held: Held, filed: Filed) -> dict[str, Any]:
+    """`about`, with what now lies in the folder."""
+    told = {name: value for name, value in about.items() if name not in ("had", "renditions")}
+    if filed.finished:
+        told["made"] = _making(held, filed.finished.width, filed.finished.height, filed.finished.format)
+    if filed.original:
+        told["original"] = filed.original
+    return told | ({"renditions": filed.renditions} if filed.renditions else {})
 
 
 def without_picture(job: Job, state: State, reason: str) -> Kept:

@@ -57,6 +57,7 @@ def as_result(line: dict[str, Any], about: dict[str, Any]) -> Result:
         estimate=line["estimate"],
         premium=line["premium"],
         original=about.get("original"),
+        renditions={name: entry[0] for name, entry in (about.get("renditions") or {}).items()},
         place=about.get("place"),
         fields=about.get("fields") or {},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,6 +25,7 @@ from imagegen.planner import CHUNK, Planned, plan
 from imagegen.pool import Pool
 from imagegen.providers import Provider
 from imagegen.results import as_result
+from imagegen.selection import Selection
 from imagegen.shelf import Shelf
 from imagegen.stores import Store
 from imagegen.wiring import Project
@@ -40,6 +41,8 @@ class Order:
     reroute: bool = False
     retry_unknown: bool = False
     redo: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    limit: int | None = None
     max_failures: int | None = None
     step_summary: Path | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
@@ -160,7 +163,7 @@ def _collection(ledger: Ledger, folder: OutputFolder) -> str:
 def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
     refused, keyless, seq, seen = 0, 0, 0, set[str]()
-    able = bool(project.context.enabled)
+    able, selection = bool(project.context.enabled), Selection(order.only, order.limit)
     with kit.ledger.reading() as reader:
         shelf = Shelf(project.settings, kit.desk.store, reader, kit.desk.collection, order.reroute, order.retry_unknown)
         planned = plan(
@@ -170,7 +173,8 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
             refuses=lambda request: kit.providers[request.provider].refuses(request),
             redo=order.redo,
         )
-        while chunk := list(islice(planned, CHUNK)):
+        while items := list(islice(planned, CHUNK)):
+            chunk = _selected(items, selection)
             for item in chunk:
                 seen.update({item.row.id} & order.redo)
                 if item.state == "refused":
@@ -181,8 +185,9 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
             _heed(kit)
             _write_chunk(kit, run, chunk, seq, order.redo)
             seq += len(chunk)
-    if project.manifest.header.output.renditions:
-        watcher.note("output.renditions: this version does not make them yet")
+            if selection.full and not selection.took and shelf.empty:
+                break
+    selection.check()
     for note in project.manifest.notes:
         watcher.note(note)
     if order.redo - seen:
@@ -198,6 +203,18 @@ def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
             f"{refused} of {seq} {pictures} cannot be made as planned",
             "mend the rows, or add --skip-refused to make the rest",
         )
+
+
+def _selected(items: Sequence[Planned], selection: Selection) -> list[Planned]:
+    """Those that the run is about, and of the others what lies in the folder: the results tell of it too."""
+    if not selection:
+        return list(items)
+    chosen = []
+    for item in items:
+        taken = selection.takes(item.row) if item.draft.sample == 0 else selection.took
+        if taken or item.state == "kept":
+            chosen.append(item)
+    return chosen
 
 
 def _heed(kit: Kit) -> None:
@@ -280,4 +297,4 @@ def _forget(ledger: Ledger, run: str, problem: ImagegenError) -> None:
     while ledger.write(lambda connection: jobs.discard(connection, run)):
         pass
     code = int(problem.exit_code)
-    ledger.write(lambda connection: runs.end(connection, run, code, {}, ledger.clock()))
+    ledger.write(lambda connection: runs.end(connection, run, code, {"stopped_by": str(problem)}, ledger.clock()))

@@ -36,6 +36,11 @@ class Shelf:
         held = self.reader is not None and self.collection is not None
         self._empty = not held or not holdings.count(self.reader, self.collection)  # type: ignore[arg-type]
 
+    @property
+    def empty(self) -> bool:
+        """Whether the folder holds nothing."""
+        return self._empty
+
     def look(self, drafts: Sequence[Draft]) -> Sequence[Seen | None]:
         """What is known of each draft: kept, cached, unknown, flawed, or nothing."""
         answers = self._kept(drafts)

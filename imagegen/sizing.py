@@ -6,7 +6,7 @@ It knows a model's SizeRule and what a size costs; it knows no models, no routes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,6 +45,7 @@ def plan_size(
     ratio: str | None = None,
     *,
     native: Shape | None = None,
+    also: Sequence[Shape] = (),
 ) -> SizePlan | str:
     """The size to generate for `wanted` under `fit`, or one sentence that says why there is none.
 
@@ -56,7 +57,19 @@ def plan_size(
 
     Without `wanted`: the rule's default size, or the size of `ratio` ("16:9") nearest to the default's
     area; `native` (an input picture's size) stands in for a ratio that nobody gave.
+
+    `also`: renditions that are cut from the same picture and never enlarged; a larger size is generated where
+    they need one.
     """
+    plan = _plan(rule, wanted, fit, cost, ratio, native)
+    if isinstance(plan, str) or _holds(plan.size, also):
+        return plan
+    return _large_enough(rule, plan, fit, cost, also)
+
+
+def _plan(
+    rule: SizeRule, wanted: Shape | None, fit: str, cost: Cost, ratio: str | None, native: Shape | None
+) -> SizePlan | str:
     if wanted is not None:
         return _for_size(rule, wanted, fit, cost)
     if ratio is not None:
@@ -64,6 +77,27 @@ def plan_size(
     if native is not None:
         return SizePlan(_nearest(rule, native, rule.default.pixels, cost))
     return SizePlan(rule.default)
+
+
+def _holds(size: Size, also: Sequence[Shape]) -> bool:
+    return all(width <= size.width and height <= size.height for width, height in also)
+
+
+def _large_enough(rule: SizeRule, plan: SizePlan, fit: str, cost: Cost, also: Sequence[Shape]) -> SizePlan | str:
+    """As `plan`, made at the cheapest size from which every rendition can be cut."""
+    shape = (plan.width, plan.height) if plan.width and plan.height else (plan.size.width, plan.size.height)
+    scale = max(1.0, *(max(width / shape[0], height / shape[1]) for width, height in also))
+    sizes = _candidates(rule, (math.ceil(shape[0] * scale), math.ceil(shape[1] * scale)))
+    good = [size for size in sizes if _holds(size, also) and (fit != "auto" or _near(size, shape))]
+    if not good:
+        lacking = next(each for each in also if not _holds(plan.size, [each]))
+        name = f"{lacking[0]}x{lacking[1]}"
+        return (
+            f"makes no size that a rendition of {name} could be cut from without enlarging it; "
+            f"write the rendition as {{size: {name}, fit: cover}} to enlarge it"
+        )
+    best = min(good, key=partial(_cheapest, wanted=shape, cost=cost))
+    return _finished(best, shape, fit) if plan.width else SizePlan(best, note=f"made at {best} for its renditions")
 
 
 def _for_size(rule: SizeRule, wanted: Shape, fit: str, cost: Cost) -> SizePlan | str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from imagegen import names
-from imagegen.domain.model import Finish
+from imagegen import filing, names
+from imagegen.domain.model import Finish, Rendition
 from imagegen.domain.request import canonical, canonical_json
 from imagegen.domain.row import Row
+from imagegen.errors import ManifestError
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
 from imagegen.output import OutputFolder
@@ -41,17 +42,28 @@ def stage(planned: Planned, seq: int, folder: OutputFolder, redo: frozenset[str]
     stem, extension = output_stem(planned.draft), EXTENSIONS[blueprint.finish.format]
     state, provider, digest = _BEGINS[planned.state], blueprint.provider, None
     model, key, file, about = blueprint.model, planned.draft.key, f"{stem}.{extension}", _about(planned)
+    among = filing.collides(stem, blueprint.finish)
+    if among:
+        raise ManifestError(
+            *planned.draft.place,
+            f"row {row.id!r} would be saved as {file!r}, among the renditions {among!r}",
+            "change output.name, or the rendition's name",
+        )
     if isinstance(there, Holding):
         model, key, digest = there.model, there.key, there.digest
-        about |= {"there": "kept", "held": [there.provider, there.address], "made": there.facts().get("made")}
+        facts = there.facts()
+        had = facts.get("renditions") or {}
+        about |= {"there": "kept", "held": [there.provider, there.address], "made": facts.get("made")}
         if blueprint.refusal:  # nothing can make it today: the picture stays as it was finished
             finish, file = there.finish, there.file
         intact = there.finish == finish and there.file == file
-        if not intact or folder.state(there.file, there.bytes, there.mtime_ns) != "ours":
+        mine = [there.file, there.bytes, there.mtime_ns]
+        if not intact or not filing.as_left(folder, [mine, *had.values()]):
             state, provider = "todo", SHELF
-            about["was"] = [there.file, there.bytes, there.mtime_ns]
+            about |= {"was": mine, "had": had}
         else:
             provider = there.provider
+            about |= {"renditions": had} if had else {}
     elif planned.state == "cached":
         provider = SHELF
         about |= {"there": "cached", "held": [blueprint.provider, blueprint.base.address if blueprint.base else None]}
@@ -84,14 +96,20 @@ def stage(planned: Planned, seq: int, folder: OutputFolder, redo: frozenset[str]
 
 def finish_text(finish: Finish) -> str:
     """A Finish as canonical JSON, to compare and to keep."""
-    return canonical_json({name: value for name, value in asdict(finish).items() if value is not None})
+    said = _given(asdict(finish)) | {"renditions": [_given(asdict(each)) for each in finish.renditions]}
+    return canonical_json({name: value for name, value in said.items() if value != []})
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def finish_of(text: str) -> Finish:
     """The Finish that `finish_text` wrote."""
     import json
 
-    return Finish(**json.loads(text))
+    said = json.loads(text)
+    return Finish(**said | {"renditions": tuple(Rendition(**each) for each in said.get("renditions", ()))})
 
 
 def output_stem(draft: Draft) -> str:
@@ -112,6 +130,8 @@ def _about(planned: Planned) -> dict[str, Any]:
         about["real"] = blueprint.real(row)
     if base and base.width:
         about["size"] = [base.width, base.height]
+    if row.tags:
+        about["tags"] = list(row.tags)
     if planned.state == "refused":
         about["fields"] = _fields(row)
     return about

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from imagegen import catalog as catalogs
 from imagegen import settings as settings_of
-from imagegen.blueprint import PLACEHOLDER, Context
+from imagegen.blueprint import PLACEHOLDER
 from imagegen.catalog import Catalog
 from imagegen.catalog.fields import suggestion
 from imagegen.clock import Clock
+from imagegen.context import Context
 from imagegen.domain.model import Offer
 from imagegen.errors import ManifestError, SettingsError
 from imagegen.ledger.budgets import Budget
@@ -63,6 +64,19 @@ def open_project(
     """Read the manifest at `path` and all that goes with it. `estimating`: nothing will be bought, so keys
     and dates do not matter. Raises ManifestError or SettingsError."""
     manifest = open_manifest(path, set_fields=set_fields or {})
+    return project_of(manifest, flags, estimating=estimating, allow_retired=allow_retired, today=today)
+
+
+def project_of(
+    manifest: Manifest,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    estimating: bool = False,
+    allow_retired: bool = False,
+    today: date | None = None,
+) -> Project:
+    """An open manifest and all that goes with it, as `open_project`."""
+    path = manifest.path
     settings = settings_of.load(manifest.settings(), flags, beside=path.absolute().parent)
     try:
         routes = load_routes(settings.routes, settings.catalogs)
@@ -73,6 +87,7 @@ def open_project(
     catalog = catalogs.load(settings.catalogs).repriced(routes.prices)
     _check_names(settings, catalog)
     context = context_of(settings, catalog, routes, estimating=estimating, allow_retired=allow_retired, today=today)
+    context = replace(context, renditions=manifest.header.output.made_renditions)
     return Project(manifest, settings, catalog, routes, context)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from imagegen import catalog as catalogue
-from imagegen.blueprint import Context
+from imagegen.context import Context
 from imagegen.domain.row import Place, Placed, Row
 from imagegen.estimate import Totals
 from imagegen.planner import Planned, plan

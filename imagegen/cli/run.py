@@ -41,6 +41,8 @@ def run(
     optimize: Optimize = None,
     catalog: Catalog = None,
     redo: Annotated[list[str] | None, typer.Option(metavar="ID", help="Make this row anew, whatever is there.")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="ID|TAG", help="Make only rows of this id or tag.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Make only the first N of these rows.")] = None,
     reroute: Annotated[
         bool, typer.Option("--reroute", help="Make rows anew that would go to another model now.")
     ] = False,
@@ -68,6 +70,8 @@ def run(
         "output": str((output or Path("out") / manifest.stem).absolute()),
         "allow_retired": allow_retired,
         "skip_refused": skip_refused,
+        "only": only or [],
+        "limit": limit,
         "max_failures": max_failures,
         "yes": yes,
     }
@@ -112,6 +116,8 @@ def perform(
         reroute=reroute,
         retry_unknown=retry_unknown,
         redo=frozenset(redo),
+        only=frozenset(said.get("only") or ()),
+        limit=said.get("limit"),
         max_failures=said["max_failures"],
         step_summary=step_summary(),
         flags=said,

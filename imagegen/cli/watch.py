@@ -176,6 +176,8 @@ class Json(Watcher):
             "key": result.key,
             "reason": result.reason,
         }
+        if result.renditions:
+            event["renditions"] = result.renditions
         say.event(event)
 
     def summary(self, summary: Summary) -> None:

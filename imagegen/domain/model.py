@@ -167,6 +167,23 @@ class Estimate:
     basis: Literal["exact", "estimated", "unknown"]
 
 
+Fit = Literal["auto", "cover", "contain", "fill", "none"]
+Format = Literal["png", "jpeg", "webp", "avif"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """A further file of the same picture, made from the original. `fit` auto: any cut, never enlarged.
+    `format` and `quality` None: those of the picture itself."""
+
+    name: str
+    width: int
+    height: int
+    fit: Fit = "auto"
+    format: Format | None = None
+    quality: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Finish:
     """What happens to the bytes after they are paid for. Free, never part of the Key.
@@ -174,6 +191,13 @@ class Finish:
 
     width: int | None = None
     height: int | None = None
-    fit: Literal["auto", "cover", "contain", "fill", "none"] = "auto"
-    format: Literal["png", "jpeg", "webp", "avif"] = "png"
+    fit: Fit = "auto"
+    format: Format = "png"
     quality: int | None = None
+    renditions: tuple[Rendition, ...] = ()
+
+    def of(self, rendition: Rendition) -> Finish:
+        """How `rendition` is finished."""
+        form = rendition.format or self.format
+        quality = rendition.quality or (self.quality if form == self.format else None)
+        return Finish(rendition.width, rendition.height, rendition.fit, form, quality)

@@ -20,7 +20,8 @@ PRESENT = frozenset({"made", "cached", "kept"})
 class Result:
     """One picture's line. `file` is relative to the output folder. `cost` is what this run paid for it
     (0 when cached or kept, None when not known); `estimate` what it was expected to cost;
-    `premium` what the comparison model would have cost. `reason` explains every state that is not PRESENT."""
+    `premium` what the comparison model would have cost. `reason` explains every state that is not PRESENT.
+    `renditions` are further files of the same picture by name, relative to the output folder."""
 
     id: str
     sample: int = 0
@@ -43,6 +44,7 @@ class Result:
     estimate: Nano | None = None
     premium: Nano | None = None
     original: str | None = None
+    renditions: dict[str, str] = field(default_factory=dict)
     place: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
 

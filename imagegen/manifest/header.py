@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from imagegen.domain.model import Fit, Format, Rendition
 from imagegen.domain.row import pixels
 from imagegen.errors import ManifestError
 from imagegen.manifest.advice import Misfit, dotted, explained, suggestion
 from imagegen.manifest.bytesource import UTF8
 from imagegen.manifest.fields import read_fields, validated
 from imagegen.manifest.values import Block, Items, find, native, scalar, texts
+from imagegen.names import file_stem, fold
 
 #: Combinations of matrix variables that one row may become.
 MOST_COMBINATIONS = 10_000
@@ -21,6 +23,10 @@ MOST_COMBINATIONS = 10_000
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _sized(value: Any) -> Any:
+    return {"size": value} if isinstance(value, str) else value
 
 
 def _per_run(value: Any) -> Any:
@@ -44,21 +50,44 @@ class Budget(_Part):
     month: Usd | None = None
 
 
+class RenditionSpec(_Part):
+    """A further size of every picture, cut from the original and never enlarged unless `fit` says so. `format` and
+    `encode_quality`: those of the picture itself, unless said."""
+
+    size: str
+    fit: Fit = "auto"
+    format: Format | None = None
+    encode_quality: int | None = Field(default=None, ge=1, le=100)
+
+
 class Output(_Part):
     """How files are named: `name` is a template over a row's fields; `renditions` are further sizes by name."""
 
     name: str | None = Field(default=None, min_length=1)
-    renditions: dict[str, str] = {}
+    renditions: dict[str, Annotated[RenditionSpec, BeforeValidator(_sized)]] = {}
 
     @field_validator("renditions")
     @classmethod
-    def _sizes(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, size in value.items():
-            if not re.fullmatch(r"[\w-]{1,40}", name):
+    def _sizes(cls, value: dict[str, RenditionSpec]) -> dict[str, RenditionSpec]:
+        taken: dict[str, str] = {}
+        for name, spec in value.items():
+            if not re.fullmatch(r"[\w-]{1,40}", name) or file_stem(name) != name:
                 raise ValueError(f"{name[:40]!r} is no name for a rendition; use letters, digits, - and _")
-            if not pixels(size):
-                raise ValueError(f"{name}: {size[:40]!r} is no size; write WIDTHxHEIGHT in pixels, such as 512x512")
+            if not pixels(spec.size):
+                what = f"{name}: {spec.size[:40]!r} is no size"
+                raise ValueError(f"{what}; write WIDTHxHEIGHT in pixels, such as 512x512")
+            if fold(name) in taken:
+                raise ValueError(f"{name} and {taken[fold(name)]} are one folder on some systems; rename one")
+            taken[fold(name)] = name
         return value
+
+    @property
+    def made_renditions(self) -> tuple[Rendition, ...]:
+        """The renditions as finishing wants them."""
+        return tuple(
+            Rendition(name, *(pixels(spec.size) or (0, 0)), spec.fit, spec.format, spec.encode_quality)
+            for name, spec in self.renditions.items()
+        )
 
 
 class Source(_Part):

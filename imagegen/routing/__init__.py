@@ -10,8 +10,8 @@ refusal.py  when none can: one sentence with what to do
 
 from imagegen.routing.choice import Choice, choose
 from imagegen.routing.offers import Loser
-from imagegen.routing.presets import load_routes
+from imagegen.routing.presets import load_routes, preset_names
 from imagegen.routing.refusal import NoChoice
 from imagegen.routing.route import Entry, Routes, Target
 
-__all__ = ["Choice", "Entry", "Loser", "NoChoice", "Routes", "Target", "choose", "load_routes"]
+__all__ = ["Choice", "Entry", "Loser", "NoChoice", "Routes", "Target", "choose", "load_routes", "preset_names"]

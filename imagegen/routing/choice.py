@@ -56,6 +56,7 @@ def choose(
     optimize: Literal["route", "cost"] = "route",
     input_count: int = 0,
     native: tuple[int, int] | None = None,
+    also: tuple[tuple[int, int], ...] = (),
 ) -> Choice | NoChoice:
     """The first model of the row's list that can make it, or with `optimize` "cost" the cheapest.
 
@@ -63,12 +64,13 @@ def choose(
     "no OPENAI_API_KEY". `served_elsewhere`: providers with an address of the user's, where retired models
     run; `allow_retired` lets them run anywhere; `assume_alive` prices them as they were, for estimates.
     `input_count` input pictures come with the row, the first of `native` pixels where that is known.
+    `also` are sizes that must be cut from the same picture without enlarging it.
     A row that asks for the provider "placeholder" gets the model to stand in for: all count as enabled.
 
     Raises UsageError for a model, provider or use case that does not exist, SettingsError for a route that
     names a model nobody knows."""
     alive = assume_alive or row.provider == PLACEHOLDER
-    terms = Terms(today, enabled, missing or {}, served_elsewhere, allow_retired, alive, input_count, native)
+    terms = Terms(today, enabled, missing or {}, served_elsewhere, allow_retired, alive, input_count, native, also)
     wish = wish_of(row, routes)
     _check_provider(row, catalog)
     verdicts = list(_verdicts(row, wish, catalog, routes, terms))

@@ -45,6 +45,7 @@ class Terms:
     assume_alive: bool = False
     input_count: int = 0
     native: tuple[int, int] | None = None
+    also: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +153,10 @@ def _costs(offer: Offer, quality: str | None, terms: Terms) -> Callable[[Size], 
 def _size_plan(
     row: Row, wish: Wish, offer: Offer, cost: Callable[[Size], int | None], terms: Terms
 ) -> tuple[SizePlan | str, tuple[str, ...]]:
-    plan = plan_size(offer.sizes, wish.size, row.fit, cost, wish.ratio, native=terms.native)
+    plan = plan_size(offer.sizes, wish.size, row.fit, cost, wish.ratio, native=terms.native, also=terms.also)
     if isinstance(plan, SizePlan) or not wish.soft:
         return plan, ()
-    nearest = plan_size(offer.sizes, wish.size, "none", cost)
+    nearest = plan_size(offer.sizes, wish.size, "none", cost, also=terms.also)
     if isinstance(nearest, str) or wish.size is None:
         return plan, ()
     note = f"{row.use_case} is {wish.size[0]}x{wish.size[1]} as a rule, this model comes near with {nearest.size}"

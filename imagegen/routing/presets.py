@@ -23,7 +23,7 @@ _TIERS = ("budget", "standard", "premium")
 _STRATEGIES = ("plain", "draft_refine")
 _LISTS = ("default", "text", "edit", "lora")
 #: What a catalogue file may hold besides routes.
-_OTHERS = frozenset({"models", "sizes", "premium", "plans", "gpus", "source", "read_on"})
+_OTHERS = frozenset({"models", "sizes", "premium", "plans", "gpus", "break_even", "source", "read_on"})
 #: Per preset name, the layers that make it, weakest first.
 _Layers = dict[str, list[Field]]
 
@@ -40,6 +40,11 @@ def load_routes(spec: str | Mapping[str, Any] | None = None, extra: Sequence[Pat
     field = Field("routes", "", "", dict(spec))
     base = _preset(field.inner("preset", spec.get("preset", DEFAULT)).text(), presets)
     return _over(base, field)
+
+
+def preset_names(extra: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Every preset there is, ours and those of a user's files: "current" first, the others by name."""
+    return tuple(sorted(_stacked(extra), key=lambda name: (name != DEFAULT, name)))
 
 
 def _stacked(extra: Sequence[Path]) -> _Layers:

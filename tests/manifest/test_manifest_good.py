@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from imagegen.domain.model import Rendition
 from imagegen.domain.row import Row
 from imagegen.manifest import check, open_manifest
 
@@ -175,7 +176,7 @@ def test_the_heading_is_read(tmp_path: Path) -> None:
     header = manifest.header
     assert header.budget is not None
     assert (header.budget.run, header.budget.hour, header.budget.day) == (Decimal("25.10"), Decimal(10), None)
-    assert (header.lane, header.output.renditions) == ("batch", {"card": "512x512"})
+    assert (header.lane, header.output.made_renditions) == ("batch", (Rendition("card", 512, 512),))
     assert header.matrix == {"v": ("1.10", 2, True, "no")}
     assert manifest.settings() == {
         "routes": {"hero_image": "flux-pro"},

@@ -1,0 +1,46 @@
+"""Context: everything but its rows that a plan depends on. Pure data, put together by `wiring`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from imagegen.catalog import Catalog
+from imagegen.domain.model import Model, Offer, Rendition
+from imagegen.routing import Routes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a plan depends on besides its rows. `enabled` None: every provider, as an estimate without
+    keys assumes; `fallback`: where nothing enabled can make a row, plan it as if everything were
+    (estimates never fail for keys). `addresses`: providers reached elsewhere, part of the Key."""
+
+    catalog: Catalog
+    routes: Routes
+    today: date
+    enabled: frozenset[str] | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    served_elsewhere: frozenset[str] = frozenset()
+    allow_retired: bool = False
+    estimating: bool = False
+    optimize: str = "route"
+    renditions: tuple[Rendition, ...] = ()
+
+    @cached_property
+    def cut(self) -> tuple[tuple[int, int], ...]:
+        """Sizes that are cut from every picture and never enlarged."""
+        return tuple((each.width, each.height) for each in self.renditions if each.fit == "auto")
+
+    @cached_property
+    def premium(self) -> tuple[Model, Offer, str | None]:
+        """The comparison model, the offer of it that is counted, and its quality."""
+        name, quality = self.routes.premium, None
+        if name is None:
+            name, quality = self.catalog.premium, self.catalog.premium_quality
+        model, provider = self.catalog.find(name)
+        offer = (model.offer(provider) if provider else None) or model.offers[0]
+        return model, offer, quality or offer.default_quality
