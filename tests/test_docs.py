@@ -29,7 +29,7 @@ import typer
 from imagegen.cli import COMMANDS
 from imagegen.domain.row import Accept, Lora, Row
 from imagegen.errors import Exit
-from imagegen.manifest.header import Budget, Header, Output, Source
+from imagegen.manifest.header import Budget, Header, Output, RenditionSpec, Source
 from tests.cloud import Cloud
 
 ROOT = Path(__file__).parents[1]
@@ -249,7 +249,8 @@ def test_every_field_and_key_is_documented() -> None:
     def told_in(heading: str) -> set[str]:
         return set(re.findall(r"^\| `([\w.]+)` \|", section(told, heading), re.M))
 
-    assert told_in("Keys of the heading") == {"rows"} | named(Header, budget=Budget, output=Output, source=Source)
+    parts = {"budget": Budget, "output": Output, "source": Source, "output.renditions": RenditionSpec}
+    assert told_in("Keys of the heading") == {"rows"} | named(Header, **parts)
     assert told_in("Row fields") == named(Row, lora=Lora, accept=Accept)
 
 

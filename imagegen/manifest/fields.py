@@ -33,6 +33,8 @@ def read_fields(given: Mapping[str, Any], loose: bool = False) -> dict[str, Any]
         if type(value) is str and name in _TEXTS:
             read[name] = value
         elif value is None:
+            if name not in READERS:
+                raise _unknown(name, bare=True)
             read[name] = None
         else:
             read[name] = read_field(name, value, loose)
@@ -43,11 +45,18 @@ def read_field(name: str, value: Any, loose: bool = False) -> Any:
     """`value` as the field `name` holds it."""
     reader = READERS.get(name)
     if reader is None:
-        raise Misfit("unknown field", suggestion(name, FIELDS, "fields"), (name,), key=True)
+        raise _unknown(name)
     try:
         return reader(value, loose)
     except Misfit as misfit:
         raise misfit.under(name) from None
+
+
+def _unknown(name: str, bare: bool = False) -> Misfit:
+    todo = suggestion(name, FIELDS, "fields")
+    if bare:  # {prompt: A mug, on linen}
+        todo = "in {…} a comma ends a value: put text that has one in quotes"
+    return Misfit("unknown field", todo, (name,), key=True)
 
 
 def validated(fields: Mapping[str, Any]) -> Row:

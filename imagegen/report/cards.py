@@ -31,6 +31,7 @@ class Card:
     why: str
     price: str
     size: str
+    renditions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def card(result: Result) -> Card:
         why=result.why or "",
         price=_price(result),
         size=" ".join(part for part in (size, result.format) if part),
+        renditions=tuple((name, href(file)) for name, file in result.renditions.items()),
     )
 
 

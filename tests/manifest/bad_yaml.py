@@ -22,6 +22,7 @@ BAD_YAML: dict[str, tuple[str | bytes, int, int, str, str]] = {
     "unknown key, nothing near": (HEAD + "colours: 3\nrows: []\n", 2, 1, "unknown key colours", "the keys are"),
     "unknown field": (HEAD + "rows:\n  - {promt: a}\n", 3, 6, "unknown field promt", "did you mean prompt"),
     "unknown field, wild": (HEAD + "rows:\n  - {prompt: a, zz: 1}\n", 3, 17, "unknown field zz", "fields are"),
+    "comma in a value": (HEAD + "rows:\n  - {prompt: A mug, on linen}\n", 3, 21, "unknown field on linen", "in quotes"),
     "merge key": (HEAD + "rows:\n  - {<<: {n: 1}, prompt: a}\n", 3, 6, "unknown field <<", "fields are"),
     "no prompt": (HEAD + "rows:\n  - {id: a}\n", 3, 5, "no prompt", "write one"),
     "null prompt": (HEAD + "rows:\n  - {id: a, prompt: ~}\n", 3, 5, "no prompt", "write one"),
