@@ -77,9 +77,10 @@ def stages(path: Path, routes: str) -> list[tuple[str, float]]:
     from imagegen.estimate import Totals
     from imagegen.manifest.tables import open_table
     from imagegen.planner import plan
+    from imagegen.preview import refusing
 
     project = look.opened(path, routes=routes)
-    refuses, providers = look.refusing(project)
+    refuses, providers = refusing(project)
 
     def planned() -> Iterable[Any]:
         return plan(project.manifest.rows(), project.context, refuses=refuses, asked=providers)

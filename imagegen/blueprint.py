@@ -12,6 +12,7 @@ from typing import Any
 
 from imagegen import prices, routing, sizing
 from imagegen.context import Context
+from imagegen.domain.inputs import Inputs, images_of
 from imagegen.domain.model import Estimate, Finish, Offer, Rendition
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request, canonical_json, key, nfc
@@ -70,34 +71,41 @@ class Blueprint:
             return None
         return self.choice.unit.expected + prices.prompt_cost(self.choice.offer.price, len(said(row).encode()))[0]
 
-    def request(self, row: Row, sample: int) -> Request | None:
-        """The Request for one picture of `row`; None when refused."""
+    def request(self, row: Row, sample: int, inputs: Inputs | None = None) -> Request | None:
+        """The Request for one picture of `row`, made from `inputs`; None when refused."""
         if self.base is None:
             return None
         prompt = said(row)
         if self.is_placeholder:
             options = canonical_json({"id": row.id})
-            return replace(self.base, prompt=prompt, sample=sample, options=options, seed=row.seed)
-        return self._keying.request(prompt, sample, self._seed(row, prompt, sample))
+            made = replace(self.base, prompt=prompt, sample=sample, options=options, seed=row.seed)
+            return inputs.into(made) if inputs else made
+        keying = self._keying(inputs)
+        return keying.request(prompt, sample, self._seed(keying, row, prompt, sample))
 
-    def key(self, row: Row, sample: int) -> Key | None:
-        """The Key of `request(row, sample)`, by a shorter way where there is one."""
+    def key(self, row: Row, sample: int, inputs: Inputs | None = None) -> Key | None:
+        """The Key of `request(row, sample, inputs)`, by a shorter way where there is one."""
         if self.is_placeholder:
-            request = self.request(row, sample)
+            request = self.request(row, sample, inputs)
             return key(request) if request else None
         if self.base is None:
             return None
-        prompt = said(row)
-        return self._keying.key(prompt, sample, self._seed(row, prompt, sample))
+        prompt, keying = said(row), self._keying(inputs)
+        return keying.key(prompt, sample, self._seed(keying, row, prompt, sample))
 
-    def _seed(self, row: Row, prompt: str, sample: int) -> int | None:
+    def _seed(self, keying: Keying, row: Row, prompt: str, sample: int) -> int | None:
         """The seed that goes out: the row's, or one derived from the rest; None where none is taken."""
         if not self.seeded:
             return None
-        return self._keying.derived_seed(prompt, sample) if row.seed is None else (row.seed + sample) % 2**32
+        return keying.derived_seed(prompt, sample) if row.seed is None else (row.seed + sample) % 2**32
+
+    def _keying(self, inputs: Inputs | None) -> Keying:
+        """Input pictures are the row's own: what they decide is not shared with other rows."""
+        assert self.base is not None
+        return Keying(inputs.into(self.base)) if inputs else self._shared
 
     @cached_property
-    def _keying(self) -> Keying:
+    def _shared(self) -> Keying:
         assert self.base is not None
         return Keying(self.base)
 
@@ -184,7 +192,7 @@ def _not_yet(row: Row, chosen: Choice) -> str:
 
 def _inputs(row: Row) -> int:
     """How many input pictures come with the row."""
-    return 0 if row.image is None else 1 if isinstance(row.image, str) else len(row.image)
+    return len(images_of(row))
 
 
 def _base(row: Row, chosen: Choice, context: Context) -> Request:
@@ -205,15 +213,12 @@ def _base(row: Row, chosen: Choice, context: Context) -> Request:
         guidance=row.guidance if "guidance" in can else None,
         scheduler=row.scheduler if "scheduler" in can else None,
         strength=row.strength,
-        control=row.control,
         refiner=str(row.refiner) if row.refiner else None,
         safety=row.safety,
         background=row.background if row.background in ("opaque", "transparent") else None,
         options=canonical_json(_own_options(row, chosen.offer.provider))
         if _own_options(row, chosen.offer.provider)
         else None,
-        images=() if row.image is None else (row.image,) if isinstance(row.image, str) else row.image,
-        mask=row.mask,
     )
 
 

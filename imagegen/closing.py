@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from imagegen import report
 from imagegen.domain.money import plain
 from imagegen.domain.result import Result, Summary
-from imagegen.errors import Exit, StorageError, worst
+from imagegen.errors import Exit, ManifestError, StorageError, worst
 from imagegen.ledger import jobs, runs, unknowns
 from imagegen.output import OURS
 from imagegen.results import as_result
@@ -20,6 +21,8 @@ from imagegen.results import as_result
 if TYPE_CHECKING:
     from imagegen.loop import Kit, Loop
     from imagegen.wiring import Project
+
+T = TypeVar("T")
 
 
 def close(
@@ -60,22 +63,28 @@ def close(
     )
     try:
         _write_files(kit, loop.run, summary, step_summary)
+        summary = replace(summary, notes=tuple(_import_table(project, kit, loop.run, output)))
     except OSError as problem:
         raise StorageError(f"the results cannot be written: {problem}", "free space, then run again") from problem
-    said = {**counts, "spent_usd": plain(spent), "estimated_usd": plain(estimated)}
+    said: dict[str, Any] = {**counts, "spent_usd": plain(spent), "estimated_usd": plain(estimated)}
+    said |= {"stopped_by": summary.stopped_by} if summary.stopped_by else {}
     kit.ledger.write(lambda c: runs.end(c, loop.run, summary.exit_code, said, kit.clock.now()))
     while kit.ledger.write(lambda connection: runs.tidy(connection, loop.run, collection)):
         pass
     return summary
 
 
+def _results(kit: Kit, run: str, states: tuple[str, ...] = ()) -> Generator[Result, None, None]:
+    with kit.ledger.reading() as reader:
+        for line in jobs.lines(reader, run, states):
+            yield as_result(line, line["about"])
+
+
 def _write_files(kit: Kit, run: str, summary: Summary, step_summary: Path | None) -> None:
     folder = kit.desk.folder.path
 
     def results(*states: str) -> Iterator[Result]:
-        with kit.ledger.reading() as reader:
-            for line in jobs.lines(reader, run, states):
-                yield as_result(line, line["about"])
+        return _results(kit, run, states)
 
     def lines(out: TextIO) -> None:
         for result in results():
@@ -94,11 +103,48 @@ def _write_files(kit: Kit, run: str, summary: Summary, step_summary: Path | None
             out.write(report.markdown_summary(summary, results("refused", "failed", "unknown")))
 
 
-def _whole(path: Path, write: Callable[[TextIO], Any]) -> None:
+def _import_table(project: Project, kit: Kit, run: str, output: Path) -> Iterator[str]:
+    """Write the source table with the pictures in it, if the manifest asks for it; what to tell about it. What is
+    wrong with the table does not undo a run that was paid for."""
+    header = project.manifest.header
+    table, folder = header.output.table, kit.desk.folder.path
+    if table is None:
+        return
+    if header.source is None:
+        yield "output.table: a plan does not hold the source; run the manifest itself to get the table, for nothing"
+        return
+    from imagegen.importtable import Giver
+
+    target = folder / table.file
+    if target.resolve() == (project.manifest.path.parent / header.source.file).resolve():
+        yield f"output.table: {output / table.file} is the source itself and was not written; name another file"
+        return
+    given = None
+    try:
+        giver = Giver(project.manifest.path, header)
+        with closing(_results(kit, run)) as results:
+            given = _whole(target, lambda out: giver.write(results, out), giver.encoding)
+    except ManifestError as problem:
+        yield f"output.table was not written: {problem}"
+        return
+    yield f"the source with its pictures: {output / table.file} ({given.pictures:,} pictures, {given.lines:,} lines)"
+    if given.unfilled:
+        yield f"output.table: {given.unfilled:,} pictures could not be filled in; the first: {given.problem}"
+    if given.unencoded:
+        yield (
+            f"output.table: {given.unencoded:,} addresses hold spaces or other signs that an address may not hold;"
+            " write {{ file | urlencode }}"
+        )
+    if given.lost:
+        yield f"output.table: {given.lost:,} pictures belong to no line of the source any more; run again"
+
+
+def _whole(path: Path, write: Callable[[TextIO], T], encoding: str = "utf-8") -> T:
     """Write a file whole or not at all."""
     passing = path.parent / OURS / f"{path.name}.part"
     with ExitStack() as stack:
         stack.callback(passing.unlink, missing_ok=True)
-        with open(passing, "w", encoding="utf-8", newline="") as out:
-            write(out)
+        with open(passing, "w", encoding=encoding, newline="") as out:
+            done = write(out)
         os.replace(passing, path)
+    return done

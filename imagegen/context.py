@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 
 from imagegen.catalog import Catalog
+from imagegen.domain.inputs import Resolve, named
 from imagegen.domain.model import Model, Offer, Rendition
 from imagegen.routing import Routes
 
@@ -16,7 +17,8 @@ from imagegen.routing import Routes
 class Context:
     """What a plan depends on besides its rows. `enabled` None: every provider, as an estimate without
     keys assumes; `fallback`: where nothing enabled can make a row, plan it as if everything were
-    (estimates never fail for keys). `addresses`: providers reached elsewhere, part of the Key."""
+    (estimates never fail for keys). `addresses`: providers reached elsewhere, part of the Key. `inputs` finds
+    the input pictures of a row; by name only where it is not given."""
 
     catalog: Catalog
     routes: Routes
@@ -29,6 +31,7 @@ class Context:
     estimating: bool = False
     optimize: str = "route"
     renditions: tuple[Rendition, ...] = ()
+    inputs: Resolve = named
 
     @cached_property
     def cut(self) -> tuple[tuple[int, int], ...]:

@@ -156,13 +156,7 @@ class Totals:
             self.premium = None if premium is None else self.premium + premium
 
     def _line_of(self, planned: Planned) -> Line:
-        blueprint = planned.draft.blueprint
-        model, provider = blueprint.model, blueprint.provider
-        if planned.state == "kept" and planned.seen:  # it stays what it is, whatever routes say today
-            model, provider = planned.seen.evidence.model, planned.seen.evidence.provider
-        elif provider == PLACEHOLDER and blueprint.choice:
-            model = blueprint.choice.model.name
-        return self._line(model, provider, planned.row.use_case)
+        return self._line(*asked(planned), planned.row.use_case)
 
     def _line(self, model: str, provider: str, use_case: str | None) -> Line:
         names = (model, provider, use_case or "")
@@ -204,6 +198,17 @@ def _merged(lines: Iterable[Line], keep: Callable[[Line], tuple[str, str, str]])
 
 def _names(line: Line) -> tuple[str, str, str]:
     return line.model, line.provider, line.use_case
+
+
+def asked(planned: Planned) -> tuple[str, str]:
+    """The model and the provider that a picture is counted under: a kept one stays what it is, whatever routes say
+    today, and a placeholder counts under the model that it stands for."""
+    blueprint = planned.draft.blueprint
+    if planned.state == "kept" and planned.seen:
+        return planned.seen.evidence.model, planned.seen.evidence.provider
+    if blueprint.provider == PLACEHOLDER and blueprint.choice:
+        return blueprint.choice.model.name, PLACEHOLDER
+    return blueprint.model, blueprint.provider
 
 
 def unpriced(planned: Planned) -> Loser | None:

@@ -6,7 +6,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from threading import Condition, Semaphore
+from typing import Any
 
+from imagegen.domain.outcome import Unknown
 from imagegen.domain.request import Request
 from imagegen.ledger import jobs
 from imagegen.ledger.jobs import Job
@@ -126,6 +128,12 @@ def request_of(text: str) -> Request:
         if name in values:
             values[name] = tuple(tuple(each) if isinstance(each, list) else each for each in values[name])
     return Request(**values)
+
+
+def pairs(batch: Sequence[Job], outcomes: Sequence[Any]) -> list[tuple[Job, Any]]:
+    """Each job with its outcome: what a provider returned nothing for is unknown."""
+    by_key = {outcome.key: outcome for outcome in outcomes}
+    return [(job, by_key.get(job.key) or Unknown(job.key, "the provider returned nothing for it")) for job in batch]
 
 
 def room_for(request: Request) -> int:

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from threading import Condition, Event
-from typing import Any, Protocol
+from typing import Protocol
 
 from imagegen import collect, record
 from imagegen.clock import Clock
-from imagegen.domain.outcome import Failed, Outcome, Unknown
+from imagegen.domain.outcome import Failed, Outcome
 from imagegen.domain.result import Result, State
 from imagegen.errors import Exit, StorageError
 from imagegen.keep import Desk
-from imagegen.lane import Lane, request_of, room_for
+from imagegen.lane import Lane, pairs, request_of, room_for
 from imagegen.ledger import Ledger, attempts, jobs
 from imagegen.ledger.attempts import Bought, Claimed, Granted, Item, Open, Reserved
 from imagegen.ledger.budgets import Budget, Denied
@@ -34,6 +34,7 @@ from imagegen.ledger.writer import is_storage
 from imagegen.pool import Pool
 from imagegen.providers import Provider
 from imagegen.record import Kept
+from imagegen.supply import supplied
 
 #: Seconds between two looks for runs that died.
 TURN = 1.0
@@ -154,6 +155,10 @@ class Loop:
         if lane.provider is None:
             self._close(lane, batch, [record.from_cache(kit.desk, job) for job in batch], None)  # 1 cache
             return
+        inputs, failed = supplied(batch)
+        if failed:
+            self._close(lane, batch, failed, None, later=len(batch) > len(failed))
+            return
         answer = self._reserve(lane, batch)  # 2 budget
         if not isinstance(answer, Granted):
             self._not_granted(lane, batch, answer)
@@ -162,7 +167,7 @@ class Loop:
         slip = kit.ledger.slip(answer.attempt, room=sum(map(room_for, requests)))
         try:
             with lane.gate:
-                outcomes = [] if lane.stopped else list(lane.provider.generate(requests, {}, slip))  # 3 generate
+                outcomes = [] if lane.stopped else list(lane.provider.generate(requests, inputs, slip))  # 3 generate
                 self._heed(lane, outcomes)
         except StorageError as problem:
             record.never_sent(kit.ledger, slip, str(problem))
@@ -172,7 +177,7 @@ class Loop:
             lane.ended(batch)
             return
         with slip.kept_on_error():
-            kept = [record.put_away(kit.desk, job, outcome) for job, outcome in _pairs(batch, outcomes)]  # 4 store
+            kept = [record.put_away(kit.desk, job, outcome) for job, outcome in pairs(batch, outcomes)]  # 4 store
         self._close(lane, batch, kept, slip)  # 5 record
 
     def _heed(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
@@ -210,7 +215,7 @@ class Loop:
                 collection=kit.desk.collection,
                 provider=lane.name,
                 model=batch[0].model,
-                items=[Item(j.key, j.row, j.sample, j.request, j.estimate, j.most) for j in batch],
+                items=[Item(j.key, j.row, j.sample, j.request, j.estimate, j.most, j.tags) for j in batch],
                 budget=kit.budget,
                 clock=now,
                 anew=frozenset(job.key for job in batch if job.redo or job.key in self._gone),
@@ -289,8 +294,3 @@ class Loop:
         for lane in () if self.kit.ledger.failed else self._lanes:
             why = lane.stopped or self.why or "not reached"
             self.kit.ledger.write(partial(jobs.skip_rest, run=self.run, reason=why, provider=lane.name))
-
-
-def _pairs(batch: Sequence[Job], outcomes: Sequence[Any]) -> list[tuple[Job, Any]]:
-    by_key = {outcome.key: outcome for outcome in outcomes}
-    return [(job, by_key.get(job.key) or Unknown(job.key, "the provider returned nothing for it")) for job in batch]

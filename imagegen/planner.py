@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from imagegen.blueprint import Blueprint, blueprint_of, said
 from imagegen.context import Context
+from imagegen.domain.inputs import Inputs, has_inputs
 from imagegen.domain.model import Estimate
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request
@@ -26,8 +27,12 @@ CHUNK = 500
 MEMO = 4_000
 
 #: buy: to be made · cached: the cache has it · kept: the folder has it · refused: planning says no ·
-#: unknown: an earlier attempt may have paid for it · flawed: paid for before, and no use.
-PlannedState = Literal["buy", "cached", "kept", "refused", "unknown", "flawed"]
+#: unknown: an earlier attempt may have paid for it · flawed: paid for before, and no use ·
+#: lacking: an input picture could not be fetched.
+PlannedState = Literal["buy", "cached", "kept", "refused", "unknown", "flawed", "lacking"]
+
+#: What is said of a picture whose input picture is not here.
+UNFETCHED = "made from a picture that `run` fetches first: counted as not there yet"
 
 
 class Draft(NamedTuple):
@@ -38,11 +43,17 @@ class Draft(NamedTuple):
     name: str | None
     sample: int
     blueprint: Blueprint
+    inputs: Inputs | None = None
 
     @property
     def key(self) -> Key | None:
-        """The Key, None for a refused row."""
-        return self.blueprint.key(self.row, self.sample)
+        """The Key, None for a refused row; while an input picture is unknown one that no picture has."""
+        return self.blueprint.key(self.row, self.sample, self.inputs)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what the row says about its picture, without the model that routes choose."""
+        return fingerprint(self.row, self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ class Planned(NamedTuple):
     @property
     def request(self) -> Request | None:
         """What would be asked of the model; None for a refused row."""
-        return self.draft.blueprint.request(self.draft.row, self.draft.sample)
+        return self.draft.blueprint.request(self.draft.row, self.draft.sample, self.draft.inputs)
 
 
 Look = Callable[[Sequence[Draft]], Sequence[Seen | None]]
@@ -114,8 +125,9 @@ def _drafts(rows: Iterable[Placed], context: Context, memo: dict[Any, Blueprint]
             if len(memo) >= MEMO:
                 memo.clear()
             found = memo[shape] = blueprint_of(row, place, context)
+        inputs = context.inputs(row, place) if has_inputs(row) else None
         for sample in range(row.n):
-            yield Draft(row, place, name, sample, found)
+            yield Draft(row, place, name, sample, found, inputs)
 
 
 #: Fields that no blueprint depends on.
@@ -123,7 +135,7 @@ _ROW_ONLY = frozenset({"id", "prompt", "tags", "callback_url", "priority", "dead
 
 
 #: Fields of which a blueprint asks only whether they say anything.
-_SAID_OR_NOT = frozenset({"seed", "text"})
+_SAID_OR_NOT = frozenset({"seed", "text", "mask", "control"})
 
 
 def _shape(row: Row) -> Any:
@@ -134,6 +146,8 @@ def _shape(row: Row) -> Any:
 def _weight(name: str, value: Any) -> Any:
     if name in _SAID_OR_NOT:
         return value not in (None, "")
+    if name == "image":  # which ones, only the row's own Request says
+        return value if value is None else 1 if isinstance(value, str) else len(value)
     return repr(value) if isinstance(value, dict | list) else value
 
 
@@ -149,7 +163,10 @@ def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planne
     refusal = _refusal(draft, price, refuses)
     if refusal:
         return Planned(draft, "refused", refusal, None, None)
-    return Planned(draft, "buy", "", price.expected, price.most, notes=blueprint.notes)
+    if draft.inputs and draft.inputs.trouble:
+        return Planned(draft, "lacking", draft.inputs.trouble, notes=blueprint.notes)
+    notes = (*blueprint.notes, UNFETCHED) if draft.inputs and draft.inputs.unknown else blueprint.notes
+    return Planned(draft, "buy", "", price.expected, price.most, notes=notes)
 
 
 def _refusal(draft: Draft, price: Estimate, refuses: Refuses | None) -> str:
@@ -161,7 +178,7 @@ def _refusal(draft: Draft, price: Estimate, refuses: Refuses | None) -> str:
         return ""
     if price.most is None:
         return f"nobody knows the price of {blueprint.model} here; state one in a catalogue file, or name another model"
-    request = blueprint.request(row, draft.sample)
+    request = blueprint.request(row, draft.sample, draft.inputs)
     return (refuses(request) or "") if request else ""
 
 
@@ -173,10 +190,13 @@ def _moved(draft: Draft, seen: Seen) -> str:
     return f"kept; would now go to {now} (--reroute makes it anew)"
 
 
-def fingerprint(row: Row) -> str:
-    """Hash of what a row says about its picture, without the model that routes choose."""
+def fingerprint(row: Row, inputs: Inputs | None = None) -> str:
+    """Hash of what a row says about its picture, without the model that routes choose. Of its input pictures what is
+    in them counts, not what they are called."""
     from imagegen.domain.request import digest, nfc
 
     fields = row.model_dump(mode="json", exclude_defaults=True, exclude=set(NOT_THE_PICTURE))
     fields["prompt"] = nfc(row.prompt)
+    if inputs:
+        fields |= inputs.said()
     return digest(fields)

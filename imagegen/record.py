@@ -241,6 +241,6 @@ def doubt(attempt: str) -> str:
 
 def budget_sentence(no: Denied) -> str:
     """Why nothing more is bought, and what to do."""
-    left = f"{show(no.limit)} for this {no.scope}" if no.scope != "run" else f"{show(no.limit)} for this run"
     used = f"{show(no.spent)} spent" + (f", {show(no.reserved)} reserved" if no.reserved else "")
-    return f"the budget of {left} does not cover the next picture ({used}); raise --budget to go on"
+    on = "raise --budget to go on" if no.scope == "run" else f"run it again next {no.scope}, or raise budget.{no.scope}"
+    return f"the budget of {show(no.limit)} for this {no.scope} does not cover the next picture ({used}); {on}"

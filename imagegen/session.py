@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -39,6 +40,7 @@ class Order:
     yes: bool = False
     skip_refused: bool = False
     reroute: bool = False
+    refetch: bool = False
     retry_unknown: bool = False
     redo: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
@@ -163,18 +165,19 @@ def _collection(ledger: Ledger, folder: OutputFolder) -> str:
 def _stage(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
     refused, keyless, seq, seen = 0, 0, 0, set[str]()
-    able, selection = bool(project.context.enabled), Selection(order.only, order.limit)
+    able, selection, held = bool(project.context.enabled), Selection(order.only, order.limit), project.keeper()
     with kit.ledger.reading() as reader:
         shelf = Shelf(project.settings, kit.desk.store, reader, kit.desk.collection, order.reroute, order.retry_unknown)
         planned = plan(
-            project.manifest.rows(),
+            project.supplied(order.refetch, Selection(order.only, order.limit), lambda: _heed(kit), watcher.note),
             project.context,
             look=shelf.look,
             refuses=lambda request: kit.providers[request.provider].refuses(request),
+            asked=frozenset(kit.providers),
             redo=order.redo,
         )
         while items := list(islice(planned, CHUNK)):
-            chunk = _selected(items, selection)
+            chunk = held(_selected(items, selection))
             for item in chunk:
                 seen.update({item.row.id} & order.redo)
                 if item.state == "refused":
@@ -219,8 +222,7 @@ def _selected(items: Sequence[Planned], selection: Selection) -> list[Planned]:
 
 def _heed(kit: Kit) -> None:
     """Raises when a signal asked the run to stop: while it plans, nothing has to be waited for."""
-    number = kit.signal()
-    if number is not None:
+    if (number := kit.signal()) is not None:
         interrupted = ImagegenError("interrupted")
         interrupted.exit_code = Exit(128 + number)
         raise interrupted
@@ -246,11 +248,8 @@ def _write_chunk(kit: Kit, run: str, chunk: list[Planned], seq: int, redo: froze
 
 
 def _same_file(item: Planned, earlier: Any) -> ManifestError:
-    import json
-
     file = staging.output_stem(item.draft)
-    text = earlier if isinstance(earlier, str) else earlier.about
-    where = json.loads(text)["place"]
+    where = json.loads(earlier if isinstance(earlier, str) else earlier.about)["place"]
     return ManifestError(
         *item.draft.place,
         f"row {item.row.id!r} would be saved as {file!r}, as the row at {where} already is",
@@ -263,8 +262,8 @@ def _guard(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
     with kit.ledger.reading() as reader:
         counts = jobs.counts(reader, run)
         estimate, _ = jobs.sums(reader, run)
-    _tell(kit, run, watcher, "kept", "refused", "failed", "unknown")
     watcher.staged(counts, estimate, project.budget.run)
+    _tell(kit, run, watcher, "kept", "refused", "failed", "unknown")
     if estimate <= project.settings.guard or project.budget or order.yes:
         return
     amount = show(estimate)

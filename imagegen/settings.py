@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from imagegen.domain.money import Nano, nano
+from imagegen.dotenv import read_dotenv
 from imagegen.errors import SettingsError
 
 #: Provider -> the variables its key may stand in, first found wins.
@@ -59,7 +61,8 @@ class Secret:
 class Settings:
     """What holds for one command. Amounts in nanodollars; `providers` None: every provider with a key.
     `concurrency` is by provider, `workers` for all others; `same_as` lists providers whose other
-    address is declared to be the original."""
+    address is declared to be the original. Input pictures are fetched from `input_hosts` ("name" or "name:port")
+    though they are not on the public internet."""
 
     home: Path
     keys: Mapping[str, Secret] = field(default_factory=dict)
@@ -73,10 +76,16 @@ class Settings:
     budgets: Mapping[str, Nano] = field(default_factory=dict)
     catalogs: tuple[Path, ...] = ()
     guard: Nano = 5 * 10**9
+    input_hosts: frozenset[str] = frozenset()
 
     def address_of(self, provider: str) -> str | None:
         """The address that makes another Key: None when the provider is at home or declared the same."""
         return None if provider in self.same_as else self.addresses.get(provider)
+
+    @property
+    def picture_hosts(self) -> frozenset[str]:
+        """The hosts that the user named, be they internal: of input pictures, and of providers, with their port."""
+        return self.input_hosts | {_host_and_port(address) for address in self.addresses.values()}
 
 
 def home_folder(environ: Mapping[str, str] | None = None) -> Path:
@@ -100,14 +109,15 @@ def load(
     """Settings from every layer. `manifest` and `flags` are mappings of the keys below; None values
     do not count. `beside` is the folder whose `.env` may hold keys. Raises SettingsError.
 
-    Keys: providers, concurrency, workers, routes, optimize, budget, catalog, same_as, base_url, guard.
+    Keys: providers, concurrency, workers, routes, optimize, budget, catalog, same_as, base_url, guard,
+    input_hosts.
     """
     environ = dict(os.environ if environ is None else environ)
     home = home_folder(environ)
     if beside is not None:
         # Keys only: a folder from somewhere else must not send them to another address.
         keys = {name for names in KEY_VARIABLES.values() for name in names}
-        environ = {**{n: v for n, v in _dotenv(beside / ".env").items() if n in keys}, **environ}
+        environ = {**{n: v for n, v in read_dotenv(beside / ".env").items() if n in keys}, **environ}
     layers = [_config(home / "config.yaml"), manifest or {}, _from_variables(environ), flags or {}]
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -135,6 +145,7 @@ def _settings(home: Path, merged: Mapping[str, Any], environ: Mapping[str, str])
         budgets=_budgets(merged.get("budget")),
         catalogs=tuple(Path(path) for path in _several(merged.get("catalog"))),
         guard=_money("guard", merged.get("guard", 5)),
+        input_hosts=frozenset(name.lower() for name in _several(merged.get("input_hosts"))),
     )
 
 
@@ -182,6 +193,8 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
         "routes": environ.get("IMAGEGEN_ROUTES") or None,
         "budget": {name: value for name, value in budget.items() if value} or None,
         "providers": [name.strip() for name in providers.split(",") if name.strip()] or None,
+        "input_hosts": [name.strip() for name in environ.get("IMAGEGEN_INPUT_HOSTS", "").split(",") if name.strip()]
+        or None,
         "catalog": [path for path in environ.get("IMAGEGEN_CATALOG", "").split(os.pathsep) if path] or None,
     }
 
@@ -205,6 +218,15 @@ def _money(name: str, value: Any) -> Nano:
     if amount < 0:
         raise SettingsError(f"{name} is negative", "give US dollars, such as 25 or 0.50")
     return amount
+
+
+def _host_and_port(address: str) -> str:
+    parts = urlsplit(address)
+    try:
+        port = parts.port
+    except ValueError:  # whoever calls it will say so
+        port = None
+    return f"{parts.hostname}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def _positive(name: str, value: Any) -> int:
@@ -233,6 +255,7 @@ _CONFIG: dict[str, type] = {
     "same_as": list,
     "base_url": dict,
     "guard": str,
+    "input_hosts": list,
 }
 _FORMS: dict[type, str] = {list: "a list such as [one, two]", dict: "a mapping such as {openai: …}", str: "one value"}
 
@@ -254,22 +277,6 @@ def _config(path: Path) -> dict[str, Any]:
             raise SettingsError(f"{path}: {name} is not what it should be", f"write {_FORMS[form]}")
     said["catalog"] = [str(path.parent / item) for item in said.get("catalog", ())] or None
     return said
-
-
-def _dotenv(path: Path) -> dict[str, str]:
-    """NAME=VALUE lines of a `.env` file; `export` and quotes allowed, nothing is expanded."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{path} cannot be read", "write NAME=VALUE lines in UTF-8") from None
-    found = {}
-    for line in text.splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and name.strip() and not name.startswith("#"):
-            found[name.strip()] = value.strip().strip("'\"")
-    return found
 
 
 def step_summary(environ: Mapping[str, str] | None = None) -> Path | None:

@@ -13,7 +13,7 @@ from imagegen.domain.request import Key
 from imagegen.ledger import attempts, holdings
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.unknowns import short
-from imagegen.planner import Draft, Seen, fingerprint
+from imagegen.planner import Draft, Seen
 from imagegen.settings import Settings
 from imagegen.stores import Store
 
@@ -74,7 +74,7 @@ class Shelf:
             return False
         if holding.address != self.settings.address_of(holding.provider):
             return False  # a test server's picture never passes for a real one, nor the other way round
-        return holding.fingerprint == fingerprint(draft.row)
+        return holding.fingerprint == draft.fingerprint
 
     def _troubled(self, keys: Sequence[Key]) -> dict[Key, Seen]:
         """Keys that were paid for and are no use, or may have been paid for."""

@@ -210,6 +210,11 @@ def _price(size: Size, cost: Cost) -> tuple[int, int]:
     return (1, 0) if amount is None else (0, amount)
 
 
+def reaches(size: Size, wanted: Shape, fit: str) -> bool:
+    """Whether finishing a picture of `size` gives `wanted` under `fit`, nothing enlarged and no more than 10 % cut."""
+    return _good(size, wanted, fit)
+
+
 def _good(size: Size, wanted: Shape, fit: str) -> bool:
     return _enlarged(size, wanted, fit) <= 1 and _near(size, wanted)
 

@@ -16,7 +16,7 @@ from imagegen.errors import ManifestError
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
 from imagegen.output import OutputFolder
-from imagegen.planner import Draft, Planned, fingerprint
+from imagegen.planner import Draft, Planned
 
 #: The provider column of work that only takes what is there already out of the cache.
 SHELF = "shelf"
@@ -31,6 +31,7 @@ _BEGINS = {
     "refused": "refused",
     "unknown": "unknown",
     "flawed": "failed",
+    "lacking": "failed",
 }
 
 
@@ -83,7 +84,7 @@ def stage(planned: Planned, seq: int, folder: OutputFolder, redo: frozenset[str]
         provider=provider,
         model=model or None,
         key=key,
-        fingerprint=fingerprint(row),
+        fingerprint=planned.draft.fingerprint,
         estimate=planned.cost if buying else 0 if planned.state != "refused" else None,
         most=planned.most if buying else 0,
         premium=blueprint.premium,
@@ -128,6 +129,8 @@ def _about(planned: Planned) -> dict[str, Any]:
     if base and base.stands_for:
         about["stands_for"] = base.stands_for
         about["real"] = blueprint.real(row)
+    if planned.state == "buy" and planned.draft.inputs:
+        about["inputs"] = dict(planned.draft.inputs.files)
     if base and base.width:
         about["size"] = [base.width, base.height]
     if row.tags:

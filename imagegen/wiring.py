@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagegen import catalog as catalogs
 from imagegen import settings as settings_of
@@ -16,14 +16,23 @@ from imagegen.catalog.fields import suggestion
 from imagegen.clock import Clock
 from imagegen.context import Context
 from imagegen.domain.model import Offer
+from imagegen.domain.row import Placed
 from imagegen.errors import ManifestError, SettingsError
+from imagegen.inputs import Sources
 from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
+from imagegen.planfile import is_plan
 from imagegen.providers import Limits, Provider
 from imagegen.routing import Routes, load_routes
 from imagegen.routing.refusal import YET
+from imagegen.selection import Selection
 from imagegen.settings import KEY_VARIABLES, Settings
 from imagegen.stores import Store
+
+if TYPE_CHECKING:
+    from imagegen.modelcheck import Announced
+    from imagegen.planner import Planned
+    from imagegen.promise import Promise
 
 #: Providers that this version can call.
 SPOKEN = frozenset({"openai"})
@@ -40,6 +49,8 @@ class Project:
     catalog: Catalog
     routes: Routes
     context: Context
+    promise: Promise | None = None
+    sources: Sources | None = None
 
     @property
     def name(self) -> str:
@@ -47,9 +58,27 @@ class Project:
         return self.manifest.path.stem
 
     @property
+    def output(self) -> Path:
+        """The folder for the pictures where nobody says another."""
+        return Path(self.promise.plan.head["output"]) if self.promise else Path("out") / self.name
+
+    @property
     def budget(self) -> Budget:
         """The limits on spending, in nanodollars."""
         return Budget(**self.settings.budgets)
+
+    def supplied(
+        self, refetch: bool, wanted: Selection, heed: Callable[[], None], note: Callable[[str], None]
+    ) -> Iterator[Placed]:
+        """The rows in order; the input pictures of those `wanted` are fetched on the way: see `Sources.fetched`."""
+        rows = self.manifest.rows()
+        if self.sources is None:
+            return rows
+        return self.sources.fetched(rows, wanted=wanted.takes, refetch=refetch, heed=heed, note=note)
+
+    def keeper(self) -> Callable[[list[Planned]], list[Planned]]:
+        """What the next pictures of a run must pass: see `Promise.keeper`; for a manifest it lets all pass."""
+        return self.promise.keeper() if self.promise else list
 
 
 def open_project(
@@ -61,8 +90,10 @@ def open_project(
     allow_retired: bool = False,
     today: date | None = None,
 ) -> Project:
-    """Read the manifest at `path` and all that goes with it. `estimating`: nothing will be bought, so keys
-    and dates do not matter. Raises ManifestError or SettingsError."""
+    """Read the manifest or the plan file at `path` and all that goes with it. `estimating`: nothing will be bought,
+    so keys and dates do not matter. Raises ManifestError or SettingsError."""
+    if is_plan(path):
+        return _open_plan(path, flags or {}, set_fields or {}, allow_retired, today)
     manifest = open_manifest(path, set_fields=set_fields or {})
     return project_of(manifest, flags, estimating=estimating, allow_retired=allow_retired, today=today)
 
@@ -81,14 +112,34 @@ def project_of(
     try:
         routes = load_routes(settings.routes, settings.catalogs)
     except SettingsError as problem:
-        if settings.routes is not manifest.header.routes:
+        if settings.routes is None or settings.routes is not manifest.header.routes:
             raise
         raise ManifestError(path.name, 0, 0, f"routes: {problem.what}", problem.todo) from problem
     catalog = catalogs.load(settings.catalogs).repriced(routes.prices)
     _check_names(settings, catalog)
     context = context_of(settings, catalog, routes, estimating=estimating, allow_retired=allow_retired, today=today)
-    context = replace(context, renditions=manifest.header.output.made_renditions)
-    return Project(manifest, settings, catalog, routes, context)
+    sources = Sources(path.absolute().parent, settings.home, settings.picture_hosts)
+    context = replace(context, renditions=manifest.header.output.made_renditions, inputs=sources.resolve)
+    return Project(manifest, settings, catalog, routes, context, sources=sources)
+
+
+def _open_plan(
+    path: Path, flags: Mapping[str, Any], set_fields: Mapping[str, Any], allow_retired: bool, today: date | None
+) -> Project:
+    """The project of a plan file: planned as on the day that it was made, and held to what it says."""
+    from imagegen.promise import Promise, planned_rows
+
+    rows = planned_rows(path)
+    flags = rows.bound(flags, set_fields)
+    settings = rows.capped(settings_of.load(rows.settings(), flags, beside=path.absolute().parent))
+    routes = load_routes(settings.routes, settings.catalogs)
+    catalog = catalogs.load(settings.catalogs).repriced(routes.prices)
+    rows.check_catalog(catalog.digest)
+    _check_names(settings, catalog)
+    now = context_of(settings, catalog, routes, allow_retired=allow_retired, today=today)
+    sources = Sources(Path(rows.plan.head["manifest"]).absolute().parent, settings.home, settings.picture_hosts)
+    now = replace(now, renditions=rows.header.output.made_renditions, inputs=sources.resolve)
+    return Project(rows, settings, catalog, routes, rows.as_planned(now), Promise(rows.plan, now), sources)
 
 
 def _check_names(settings: Settings, catalog: Catalog) -> None:
@@ -172,6 +223,19 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> dict[str, P
         PLACEHOLDER: Placeholder(concurrency=settings.concurrency.get(PLACEHOLDER) or settings.workers or 4),
         "openai": retrying(breaking(limited(openai, clock), clock), clock),
     }
+
+
+def announced_by(settings: Settings) -> Announced | None:
+    """What OpenAI's list of models says of their ends; None without a key. Asks the network, once."""
+    from imagegen.modelcheck import Announced
+    from imagegen.providers.openai.announced import listed
+
+    key, address = settings.keys.get("openai"), settings.addresses.get("openai")
+    if key is None:
+        return None
+    found = listed(key.reveal(), address)
+    own = settings.address_of("openai") is not None
+    return Announced("openai", found.host, own, found.dates, found.trouble)
 
 
 def limits(settings: Settings, provider: str, offers: Mapping[str, Offer]) -> Limits:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagegen.catalog import DATA, Catalog, allows, load
+from imagegen.catalog.gpus import named
 from imagegen.catalog.text import read
 from imagegen.domain.model import Estimate, Model, Offer, Size
 from imagegen.domain.money import nano, usd
@@ -296,8 +297,9 @@ def test_plans_are_the_guides() -> None:
 
 
 def test_gpus_are_the_guides() -> None:
-    """Five GPUs; a picture costs the hour over its pictures."""
-    gpus = {gpu.name: (usd(gpu.hourly), gpu.images_per_hour) for gpu in CATALOG.gpus}
+    """Five GPUs are the guide's, others say where they are from; a picture costs the hour over its pictures."""
+    guides = [gpu for gpu in CATALOG.gpus if gpu.source.startswith("the guide")]
+    gpus = {gpu.name: (usd(gpu.hourly), gpu.images_per_hour) for gpu in guides}
     assert gpus == {
         "a100": (Decimal("3.8"), 600),
         "a10g": (Decimal("1.2"), 200),
@@ -305,7 +307,34 @@ def test_gpus_are_the_guides() -> None:
         "rtx-4090": (Decimal("0.15"), 400),
         "t4": (Decimal("0.5"), 80),
     }
-    assert [gpu.per_image for gpu in CATALOG.gpus] == [6_333_334, 6_000_000, 4_444_445, 375_000, 6_250_000]
+    assert [gpu.per_image for gpu in guides] == [6_333_334, 6_000_000, 4_444_445, 375_000, 6_250_000]
+
+
+def test_what_a_break_even_reckons_with_is_data(tmp_path: Path) -> None:
+    """The guide's volumes and prices; a user's file changes single figures of it."""
+    ours = CATALOG.comparison
+    assert ours is not None
+    assert (ours.volumes, ours.gpu, ours.guide_api) == ((5_000, 50_000, 68_400, 200_000), "a100", "dall-e-3")
+    assert ours.guide_serverless == (nano("0.003"), nano("0.008"))
+    changed = load([write(tmp_path, "break_even: {gpu: l4, guide: {serverless: 0.004}}")]).comparison
+    assert changed is not None
+    assert (changed.gpu, changed.guide_serverless) == ("l4", (nano("0.004"), nano("0.004")))
+    assert (changed.volumes, changed.guide_api, changed.source) == (ours.volumes, ours.guide_api, ours.source)
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"), [("a100", "a100"), ("A100", "a100"), ("4090", "rtx-4090"), ("h100", "h100"), ("t4", "t4")]
+)
+def test_a_gpu_is_found_by_its_name_or_a_word_of_it(asked: str, name: str) -> None:
+    """Nobody has to write rtx-4090; an exact name comes before a word."""
+    assert named(CATALOG.gpus, asked).name == name
+
+
+@pytest.mark.parametrize("asked", ["a1000", "", "h200", "rtx4090"])
+def test_a_gpu_that_is_not_there_is_an_error_with_a_suggestion(asked: str) -> None:
+    """The nearest name, or all of them."""
+    with pytest.raises(UsageError, match=r"no GPU is called .*; (did you mean|one of a100)"):
+        named(CATALOG.gpus, asked)
 
 
 def test_providers_are_those_of_the_design() -> None:
@@ -412,7 +441,10 @@ def own(old: str, new: str) -> str:
         (own("title:", "titel:"), "house-model: titel: unknown key; did you mean title?"),
         (own("api_name:", "apiname:"), "house-model: offers.basement.apiname: unknown key; did you mean api_name?"),
         ("modles: {}", "modles: unknown key; did you mean models?"),
-        (own("[seed]", "[seeds]"), "house-model: offers.basement.can: unknown capability 'seeds'; did you mean seed?"),
+        (
+            own("[seed]", "[seeds]"),
+            "house-model: offers.basement.can.1: unknown capability 'seeds'; did you mean seed?",
+        ),
         (own("[seed]", "seed"), "house-model: offers.basement.can: must be a list"),
         (own("price: 0", "price: cheap"), "house-model: offers.basement.price: not an amount of money: 'cheap'"),
         (own("price: 0", "price: -1"), "house-model: offers.basement.price: a price below zero"),
@@ -447,7 +479,11 @@ def own(old: str, new: str) -> str:
         ("models: &loop {a: *loop}", "nested too deeply"),
         ("- models", "holds no mapping; begin with `models:`"),
         ("premium: {model: sdx}", "premium: no model is called 'sdx'; did you mean sdxl?"),
-        ("gpus: {h100: {title: H100}}", "h100: hourly: is missing"),
+        ("gpus: {h200: {title: H200}}", "h200: hourly: is missing"),
+        ("gpus: {l4: {title: L4, hourly: 1, images_per_hour: 0, source: x}}", "l4: images_per_hour: must be 1 or more"),
+        ("break_even: {gpus: a100}", "break_even: gpus: unknown key; did you mean gpu?"),
+        ("break_even: {volumes: [10, x]}", "break_even: volumes.2: must be a whole number"),
+        ("break_even: {guide: {serverless: [2, 1]}}", "guide.serverless: must be a price, or the least and the most"),
     ],
 )
 def test_a_users_file_is_read_strictly(tmp_path: Path, text: str, message: str) -> None:

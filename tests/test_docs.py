@@ -29,7 +29,7 @@ import typer
 from imagegen.cli import COMMANDS
 from imagegen.domain.row import Accept, Lora, Row
 from imagegen.errors import Exit
-from imagegen.manifest.header import Budget, Header, Output, RenditionSpec, Source
+from imagegen.manifest.header import Budget, Header, ImportTable, Output, RenditionSpec, Source
 from tests.cloud import Cloud
 
 ROOT = Path(__file__).parents[1]
@@ -250,6 +250,7 @@ def test_every_field_and_key_is_documented() -> None:
         return set(re.findall(r"^\| `([\w.]+)` \|", section(told, heading), re.M))
 
     parts = {"budget": Budget, "output": Output, "source": Source, "output.renditions": RenditionSpec}
+    parts["output.table"] = ImportTable
     assert told_in("Keys of the heading") == {"rows"} | named(Header, **parts)
     assert told_in("Row fields") == named(Row, lora=Lora, accept=Accept)
 

@@ -10,34 +10,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagegen.catalog.book import Catalog, Gpu, Plan
+from imagegen.catalog.book import Catalog, Plan
 from imagegen.catalog.entries import Entry
 from imagegen.catalog.fields import Field, Reader, read_all, suggestion
+from imagegen.catalog.gpus import GPU, Comparison, Gpu, read_comparison
 from imagegen.catalog.sizes import allows, read_rule
 from imagegen.catalog.text import read
 from imagegen.domain.model import Model, SizeRule
 from imagegen.errors import SettingsError
 
-__all__ = ["DATA", "Catalog", "Gpu", "Plan", "allows", "load"]
+__all__ = ["DATA", "Catalog", "Comparison", "Gpu", "Plan", "allows", "load"]
 
 #: Our own data, one file per maker.
 DATA = Path(__file__).parent.parent / "data" / "models"
 
-_SECTIONS = ("source", "read_on", "sizes", "models", "plans", "gpus", "premium", "routes")
+_SECTIONS = ("source", "read_on", "sizes", "models", "plans", "gpus", "break_even", "premium", "routes")
 _PLAN: dict[str, Reader] = {
     "monthly": Field.money,
     "fast_hours": Field.text,
     "images": Field.count,
     "per_image": Field.money,
     "model": Field.text,
-    "source": Field.text,
-    "read_on": Field.day,
-}
-_GPU: dict[str, Reader] = {
-    "title": Field.text,
-    "hourly": Field.money,
-    "images_per_hour": Field.count,
-    "note": Field.text,
     "source": Field.text,
     "read_on": Field.day,
 }
@@ -60,6 +53,7 @@ class _Book:
         self.entries: dict[str, Entry] = {}
         self.plans: dict[str, dict[str, Any]] = {}
         self.gpus: dict[str, dict[str, Any]] = {}
+        self.comparison: dict[str, Any] = {}
         self.premium: tuple[Field, str, str | None] | None = None
 
     def take(self, path: Path) -> None:
@@ -78,9 +72,11 @@ class _Book:
         self.rules |= {name: read_rule(field) for name, field in _section(top, "sizes")}
         for name, field in _section(top, "models"):
             self.entries.setdefault(name, Entry(field)).lay_over(field, origin)
-        for key, readers, known in (("plans", _PLAN, self.plans), ("gpus", _GPU, self.gpus)):
+        for key, readers, known in (("plans", _PLAN, self.plans), ("gpus", GPU, self.gpus)):
             for name, field in _section(top, key):
                 known[name] = _complete(field, readers, origin)
+        if "break_even" in top:
+            self.comparison = read_comparison(top["break_even"], origin, self.comparison)
         if "premium" in top:
             chosen = read_all(top["premium"], {"model": Field.text, "quality": Field.text})
             self.premium = (top["premium"], chosen.get("model", ""), chosen.get("quality"))
@@ -98,7 +94,7 @@ class _Book:
             raise _unknown(place, premium, models)
         plans = tuple(Plan(name=name, **values) for name, values in self.plans.items())
         gpus = tuple(Gpu(name=name, **values) for name, values in self.gpus.items())
-        return Catalog(models, premium, quality, plans, gpus)
+        return Catalog(models, premium, quality, plans, gpus, Comparison(**self.comparison))
 
 
 def _section(top: dict[str, Field], name: str) -> list[tuple[str, Field]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from imagegen.catalog.charges import per_image
 from imagegen.catalog.fields import Field
+from imagegen.catalog.gpus import Comparison, Gpu
 from imagegen.domain.model import Model, Offer, Price
 from imagegen.domain.money import Nano
 from imagegen.errors import SettingsError, UsageError
@@ -34,33 +35,17 @@ class Plan:
     read_on: date
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """A GPU to generate on: its price an hour, and about how many SDXL pictures it makes in one."""
-
-    name: str
-    title: str
-    hourly: Nano
-    images_per_hour: int
-    note: str
-    source: str
-    read_on: date
-
-    @property
-    def per_image(self) -> Nano:
-        """The hour's price over its pictures, rounded up to the next nanodollar."""
-        return -(-self.hourly // self.images_per_hour)
-
-
 @dataclass(frozen=True)
 class Catalog:
-    """All models by name. `premium` is the model (at `premium_quality`) that bills are compared with."""
+    """All models by name. `premium` is the model (at `premium_quality`) that bills are compared with;
+    `comparison` is what a break-even is reckoned with."""
 
     models: Mapping[str, Model]
     premium: str
     premium_quality: str | None
     plans: tuple[Plan, ...] = ()
     gpus: tuple[Gpu, ...] = ()
+    comparison: Comparison | None = None
 
     @cached_property
     def digest(self) -> str:

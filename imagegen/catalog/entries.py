@@ -29,10 +29,7 @@ def _status(field: Field) -> str:
 
 def _among(words: frozenset[str], noun: str) -> Reader:
     def read(field: Field) -> tuple[str, ...]:
-        for word in field.texts():
-            if word not in words:
-                raise field.wrong(f"unknown {noun} {word!r}", suggestion(word, words))
-        return field.texts()
+        return tuple(item.one_of(*sorted(words), noun=noun) for item in field.items())
 
     return read
 

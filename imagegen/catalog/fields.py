@@ -101,11 +101,27 @@ class Field:
             raise self.wrong(f"must be true or false, not {self.value!r}")
         return value
 
-    def one_of(self, *allowed: str) -> str:
-        """One of a few words."""
+    def one_of(self, *allowed: str, noun: str = "word") -> str:
+        """One of a few words; `noun` is what one is called."""
         if self.text() not in allowed:
-            raise self.wrong(f"unknown word {self.value!r}", f"one of {', '.join(allowed)}")
+            raise self.wrong(f"unknown {noun} {self.value!r}", suggestion(self.text(), dict.fromkeys(allowed)))
         return self.text()
+
+    def match(self, pattern: re.Pattern[str], what: str, todo: str) -> re.Match[str]:
+        """Text that is of the form `pattern`; `what` it is not otherwise, and what `todo` about it."""
+        match = pattern.fullmatch(self.text())
+        if match is None:
+            raise self.wrong(f"{what}: {self.value!r}", todo)
+        return match
+
+    def read(self, readers: Mapping[str, Reader]) -> dict[str, Any]:
+        """Every key of a mapping through its reader."""
+        values = {}
+        for key, inner in self.entries():
+            if key not in readers:
+                raise inner.wrong("unknown key", suggestion(key, readers))
+            values[key] = readers[key](inner)
+        return values
 
 
 Reader = Callable[[Field], Any]
@@ -113,12 +129,7 @@ Reader = Callable[[Field], Any]
 
 def read_all(field: Field, readers: Mapping[str, Reader]) -> dict[str, Any]:
     """Every key of a mapping through its reader. Raises SettingsError for a key that has none."""
-    values = {}
-    for key, inner in field.entries():
-        if key not in readers:
-            raise inner.wrong("unknown key", suggestion(key, readers))
-        values[key] = readers[key](inner)
-    return values
+    return field.read(readers)
 
 
 def suggestion(word: str, words: Mapping[str, Any] | frozenset[str]) -> str:

@@ -15,9 +15,7 @@ _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})(?: (\d+:\d+))?(?: (\S+))?")
 
 def read_size(field: Field) -> Size:
     """WIDTHxHEIGHT, then the ratio and the resolution word where the wire wants them."""
-    match = _SIZE.fullmatch(field.text())
-    if match is None:
-        raise field.wrong(f"no size: {field.value!r}", "write 1024x1024, or 1344x768 16:9 1K")
+    match = field.match(_SIZE, "no size", "write 1024x1024, or 1344x768 16:9 1K")
     return Size(int(match[1]), int(match[2]), match[3], match[4])
 
 

@@ -62,6 +62,7 @@ def as_json(book: Catalog, model: Model, offers: Sequence[Offer], today: date) -
         values["gpus"] = [
             {"name": gpu.name, "title": gpu.title, "hourly_usd": plain(gpu.hourly)}
             | {"images_per_hour": gpu.images_per_hour, "per_image_usd": plain(gpu.per_image), "note": gpu.note}
+            | {"source": gpu.source, "read_on": gpu.read_on.isoformat()}
             for gpu in book.gpus
         ]
     return values
@@ -182,4 +183,9 @@ def _print_gpus(book: Catalog, model: Model) -> None:
         figures = (show(gpu.hourly), f"~{gpu.images_per_hour}", f"~{show(gpu.per_image)}")
         table.add_row(cell(gpu.title), *map(cell, figures), cell(gpu.note))
     put("", cell("On a GPU of your own or rented by the hour", style="bold"))
-    put(table, cell(f"Source: {book.gpus[0].source}, read {book.gpus[0].read_on}", style="dim"), indent=2)
+    sources: dict[str, list[str]] = {}
+    for gpu in book.gpus:
+        sources.setdefault(f"{gpu.source}, read {gpu.read_on}", []).append(gpu.title)
+    said = [f"Source: {next(iter(sources))}"]
+    said += [f"{', '.join(titles)}: {source}" for source, titles in list(sources.items())[1:]]
+    put(table, *(cell(line, style="dim") for line in said), indent=2)

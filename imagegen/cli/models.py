@@ -1,4 +1,4 @@
-"""`imagegen models list` and `imagegen models show NAME`: the catalogue, for people and as JSON."""
+"""`imagegen models list`, `show NAME` and `check`: the catalogue, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagegen.cli import say
+from imagegen.cli import look, say
 
 if TYPE_CHECKING:
     from imagegen.catalog import Catalog
@@ -64,6 +64,37 @@ def show_model(
     else:
         model_card.print_card(book, model, offers, today)
     return 0
+
+
+@app.command("check", help="Models in use that are shut down or about to be, and prices that are old.")
+def check_models(
+    manifest: Annotated[
+        Path | None, typer.Argument(help="Only the models of its plan [those of the routes]", show_default=False)
+    ] = None,
+    routes: look.Routes = None,
+    catalog: Own = None,
+    output: look.Output = None,
+    today: Annotated[str | None, typer.Option(metavar="DATE", help="As if it were this day: 2026-12-01.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 3 when a model in use is shut down.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print a patch of MANIFEST with the replacements.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask OpenAI for its dates.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Check, print."""
+    from imagegen import checking
+    from imagegen.cli import model_check
+    from imagegen.errors import UsageError
+
+    if diff and manifest is None:
+        raise UsageError("--diff needs a manifest to change", "imagegen models check MANIFEST --diff")
+    asked = checking.Asked(routes, catalog, output, model_check.day(today), offline)
+    done = checking.check_manifest(manifest, asked, diff) if manifest else checking.check_routes(asked)
+    if as_json:
+        for line in model_check.as_json(done, strict, diff):
+            say.event(line)
+    else:
+        model_check.show(done, strict, diff)
+    return model_check.exit_code(done, strict)
 
 
 def _catalog(own: list[Path] | None) -> Catalog:

@@ -2,178 +2,114 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagegen.cli import look, say
-from imagegen.domain.money import plain, show
+from imagegen.cli.plan_lines import asked, print_lines
+from imagegen.domain.events import PlanRow, PlanSummary
+from imagegen.domain.money import plain
 
 if TYPE_CHECKING:
-    from imagegen.domain.row import Placed
     from imagegen.estimate import Counted, Totals
     from imagegen.planner import Planned
     from imagegen.wiring import Project
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows.")]
-
-#: The widths of columns are those of so many first lines.
-MEASURED = 200
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N of these rows.")]
+Only = Annotated[list[str] | None, typer.Option(metavar="ID|TAG", help="Only rows of this id or tag.")]
+Write = Annotated[
+    Path | None, typer.Option("--write", "-o", metavar="FILE", help="Write the plan to this file, for `run FILE`.")
+]
+Against = Annotated[Path | None, typer.Option(metavar="FILE", help="Say what has changed since this plan.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="With --against: as Markdown, for a pull request.")]
+Retired = Annotated[
+    bool, typer.Option("--allow-retired", help="With -o, --against: plan for models that were shut down all the same.")
+]
 
 
 @app.command(help="What would be done for each row, and for how much.")
 def plan(
     manifest: look.Manifest,
+    write: Write = None,
+    against: Against = None,
     routes: look.Routes = None,
     model: look.Model = None,
     provider: look.Provider = None,
     optimize: look.Optimize = None,
     catalog: look.Catalog = None,
     budget: look.Budget = None,
+    only: Only = None,
     limit: Limit = None,
     output: look.Output = None,
+    allow_retired: Retired = False,
+    markdown: Markdown = False,
     as_json: look.AsJson = False,
 ) -> int:
     """Plan, print line by line, add up."""
     from imagegen.estimate import Totals
+    from imagegen.selection import Selection
 
+    selection, binding = Selection(frozenset(only or ()), limit), write is not None or against is not None
+    _check(write, against, output, bool(selection), markdown, as_json)
     project = look.opened(
-        manifest, routes=routes, model=model, provider=provider, optimize=optimize, catalog=catalog, budget=budget
+        manifest,
+        routes=routes,
+        model=model,
+        provider=provider,
+        optimize=optimize,
+        catalog=catalog,
+        budget=budget,
+        estimating=not binding,
+        allow_retired=allow_retired,
     )
+    rows = selection.rows(project.manifest.rows())
+    if binding:
+        from imagegen.cli.plan_contract import Form, carry_out
+
+        form: Form = "markdown" if markdown else "json" if as_json else "text"
+        return carry_out(project, rows, output, write, against, form)
     totals = Totals()
-    rows: Iterable[Placed] = islice(project.manifest.rows(), limit)
     with look.planning(project, output, rows) as planned:
-        counted = ((picture, totals.add(picture)) for picture in planned)
-        if as_json:
-            for picture, state in counted:
-                say.event(as_event(picture, state))
-        else:
-            remarks = _print_lines(counted)
+        remarks = put_lines(((picture, totals.add(picture)) for picture in planned), as_json)
     if as_json:
-        say.event(_summary(project, totals))
-        return 0
-    _close(project, totals, remarks)
+        say.event(summary(project, totals))
+    else:
+        close(project, totals, remarks)
     return 0
 
 
-class Cells(NamedTuple):
-    """One picture's line."""
+def _check(
+    write: Path | None, against: Path | None, output: Path | None, partly: bool, markdown: bool, as_json: bool
+) -> None:
+    """Raises UsageError for flags that do not go together."""
+    from imagegen.errors import UsageError
 
-    id: str
-    state: str
-    model: str
-    provider: str
-    size: str
-    price: str
-
-
-def cells(planned: Planned, state: Counted) -> Cells:
-    """The line of `planned`, counted as `state`."""
-    from imagegen.estimate import unpriced
-
-    draft = planned.draft
-    name = f"{draft.row.id} #{draft.sample + 1}" if draft.row.n > 1 else draft.row.id
-    if state == "refused":
-        return Cells(say.visible(name), state, "", "", "", "price unknown" if unpriced(planned) else "")
-    model, provider = _asked(planned)
-    return Cells(say.visible(name), state, model, provider, _sizes(planned), _price(planned, state))
+    if output and output.suffix == ".jsonl":
+        raise UsageError(f"--output {output}: is the folder whose pictures count", "-o (--write) writes the plan")
+    if markdown and (as_json or not against):
+        raise UsageError("--markdown is for --against, and without --json", "leave one of them out")
+    if against and partly:
+        raise UsageError("--against compares all rows", "leave --only and --limit out")
 
 
-def _asked(planned: Planned) -> tuple[str, str]:
-    """Model@quality and provider; a placeholder under the model that it stands in for."""
-    blueprint = planned.draft.blueprint
-    if planned.state == "kept" and planned.seen:
-        return planned.seen.evidence.model, planned.seen.evidence.provider
-    chosen = blueprint.choice
-    if chosen is None:
-        return "", ""
-    return f"{chosen.model.name}{f'@{chosen.quality}' if chosen.quality else ''}", blueprint.provider
+def put_lines(counted: Iterator[tuple[Planned, Counted]], as_json: bool) -> dict[str, int]:
+    """Print a line a picture. Returns remarks and of how many pictures they are."""
+    if not as_json:
+        return print_lines(counted)
+    for picture, state in counted:
+        say.event(as_event(picture, state))
+    return {}
 
 
-def _sizes(planned: Planned) -> str:
-    """What is generated, and what becomes of it."""
-    chosen = planned.draft.blueprint.choice
-    if chosen is None:
-        return ""
-    size = chosen.size_plan
-    final = f"{size.width}x{size.height}" if size.width and size.height else str(size.size)
-    return final if final == str(size.size) else f"{size.size} → {final}"
-
-
-def _price(planned: Planned, state: Counted) -> str:
-    if state == "shared":
-        return show(0)
-    if planned.cost is None:
-        return "price unknown"
-    guessed = state == "buy" and planned.draft.blueprint.unit.basis != "exact"
-    return f"{'~' if guessed else ''}{show(planned.cost)}"
-
-
-def _print_lines(counted: Iterator[tuple[Planned, Counted]]) -> dict[str, int]:
-    """Print a line a picture, and what is special about it below. Returns remarks and of how many pictures."""
-    remarks: dict[str, int] = {}
-    first = list(islice(counted, MEASURED))
-    show_cells = _columns([cells(*each) for each in first])
-    for planned, state in chain(first, counted):
-        print(show_cells(cells(planned, state)))  # noqa: T201
-        if planned.reason:
-            print(_below(planned.reason))  # noqa: T201
-        for note in planned.notes:
-            if note in remarks or len(remarks) < MEASURED:
-                remarks[note] = remarks.get(note, 0) + 1
-    return remarks
-
-
-def _below(text: str) -> str:
-    """A remark below a line, broken between words where the terminal ends."""
-    if not sys.stdout.isatty():
-        return f"  {say.visible(text)}"
-    room = shutil.get_terminal_size().columns
-    return textwrap.fill(say.visible(text), room, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-
-
-def _columns(lines: Sequence[Cells]) -> Any:
-    """Writes one line's cells below the other's. Where the terminal is narrow the provider goes first, then the
-    size that is generated, and at last the ends of long ids."""
-    widths = [max((len(cell) for cell in column), default=0) for column in zip(*lines, strict=True)] or [0] * 6
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    chosen = [0, 1, 2, 3, 4, 5]
-    if _total(widths, chosen) > room:
-        chosen.remove(3)
-    short = _total(widths, chosen) > room
-    if short:
-        widths[4] = max((len(_final(line.size)) for line in lines), default=0)
-    widths[0] = max(8, min(widths[0], widths[0] - (_total(widths, chosen) - room)))
-
-    def write(line: Cells) -> str:
-        said = [*line]
-        said[4] = _final(line.size) if short else line.size
-        if len(said[0]) > widths[0] and room < 10_000:
-            said[0] = f"{said[0][: widths[0] - 1]}…"
-        parts = [said[n].rjust(widths[n]) if n == 5 else said[n].ljust(widths[n]) for n in chosen]
-        return "  ".join(parts).rstrip()
-
-    return write
-
-
-def _total(widths: Sequence[int], chosen: Sequence[int]) -> int:
-    return sum(widths[n] for n in chosen) + 2 * (len(chosen) - 1)
-
-
-def _final(size: str) -> str:
-    return size.rpartition(" → ")[2]
-
-
-def _close(project: Project, totals: Totals, remarks: dict[str, int]) -> None:
+def close(project: Project, totals: Totals, remarks: dict[str, int]) -> None:
     """The totals, and what holds for many pictures, said once."""
-    from imagegen.cli.estimate import closing, headline
+    from imagegen.cli.bill import closing, headline
     from imagegen.cli.sheet import cell, put
 
     put("", cell(headline(project, totals), style="bold"))
@@ -183,13 +119,13 @@ def _close(project: Project, totals: Totals, remarks: dict[str, int]) -> None:
     look.say_notes(f"{note} ({count:,} {'picture' if count == 1 else 'pictures'})" for note, count in remarks.items())
 
 
-def as_event(planned: Planned, state: Counted) -> dict[str, Any]:
+def as_event(planned: Planned, state: Counted) -> PlanRow:
     """A picture for machines. Money in USD as text; `cost_usd` null: nobody knows."""
     from imagegen.domain.request import canonical
 
     draft, blueprint = planned.draft, planned.draft.blueprint
     request, finish = planned.request, blueprint.finish
-    model, provider = _asked(planned)
+    model, provider = asked(planned)
     cost = 0 if state == "shared" else planned.cost
     return {
         "event": "row",
@@ -214,7 +150,8 @@ def as_event(planned: Planned, state: Counted) -> dict[str, Any]:
     }
 
 
-def _summary(project: Project, totals: Totals) -> dict[str, Any]:
+def summary(project: Project, totals: Totals) -> PlanSummary:
+    """The totals for machines."""
     everything = totals.all
     return {
         "event": "plan",

@@ -34,5 +34,7 @@ def resume(
         found = runs.of(connection, run) if run else runs.latest(connection)
     if found is None:
         raise UsageError(f"no run is called {run!r}, or several begin so", "give its whole id")
+    if found.flags.get("in_memory"):
+        raise UsageError(f"run {found.id} had its rows from a Python program", "start that program again: it goes on")
     said = {**found.flags, "yes": yes or found.flags["yes"]}
     return perform(Path(found.manifest), said, Path(said["output"]), [], False, retry_unknown, as_json)

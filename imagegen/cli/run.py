@@ -14,7 +14,12 @@ import typer
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-Manifest = Annotated[Path, typer.Argument(help="A YAML, CSV, TSV or JSONL file of prompts.", show_default=False)]
+Manifest = Annotated[
+    Path,
+    typer.Argument(
+        help="A YAML, CSV, TSV, JSONL or Parquet file of prompts, or a plan of `plan -o`.", show_default=False
+    ),
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where the pictures go [out/<manifest name>].")]
 Routes = Annotated[str | None, typer.Option(help="Routing preset: current or guide.")]
 Model = Annotated[str | None, typer.Option(help="Make every row with this model.")]
@@ -46,6 +51,10 @@ def run(
     reroute: Annotated[
         bool, typer.Option("--reroute", help="Make rows anew that would go to another model now.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done, as `plan` does.")] = False,
+    refetch: Annotated[
+        bool, typer.Option("--refetch", help="Ask for input pictures by URL again: have they changed?")
+    ] = False,
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Make the rest when planning refuses rows.")
     ] = False,
@@ -57,6 +66,9 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,
 ) -> int:
     """Parse, run, say."""
+    from imagegen.planfile import plan_output
+
+    folder = output or plan_output(manifest) or Path("out") / manifest.stem
     flags: dict[str, Any] = {
         "routes": routes,
         "budget": {"run": budget} if budget is not None else None,
@@ -67,15 +79,20 @@ def run(
     said = {
         "flags": flags,
         "set_fields": {name: value for name, value in (("model", model), ("provider", provider)) if value},
-        "output": str((output or Path("out") / manifest.stem).absolute()),
+        "output": str(folder.absolute()),
         "allow_retired": allow_retired,
         "skip_refused": skip_refused,
+        "refetch": refetch,
         "only": only or [],
         "limit": limit,
         "max_failures": max_failures,
         "yes": yes,
     }
-    return perform(manifest, said, output or Path("out") / manifest.stem, redo or [], reroute, False, as_json)
+    if dry_run:
+        from imagegen.cli.dry_run import dry_run as print_plan
+
+        return print_plan(manifest, said, folder, redo or [], reroute, as_json)
+    return perform(manifest, said, folder, redo or [], reroute, False, as_json)
 
 
 def perform(
@@ -114,6 +131,7 @@ def perform(
         yes=said["yes"],
         skip_refused=said["skip_refused"],
         reroute=reroute,
+        refetch=said.get("refetch", False),
         retry_unknown=retry_unknown,
         redo=frozenset(redo),
         only=frozenset(said.get("only") or ()),

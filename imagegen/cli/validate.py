@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -18,11 +19,13 @@ def validate(
     manifest: look.Manifest, routes: look.Routes = None, catalog: look.Catalog = None, as_json: AsJson = False
 ) -> int:
     """Read every row; the first thing that is wrong is one line with its place, and exit code 2."""
+    from imagegen.domain.inputs import named
     from imagegen.planner import plan
 
     project = look.opened(manifest, routes=routes, catalog=catalog)
     rows = pictures = 0
-    for planned in plan(project.manifest.rows(), project.context):
+    context = replace(project.context, inputs=named)  # a manifest can be well-formed without its pictures
+    for planned in plan(project.manifest.rows(), context):
         rows += planned.draft.sample == 0
         pictures += 1
     notes = project.manifest.notes

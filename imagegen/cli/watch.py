@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from imagegen.cli import say
+from imagegen.domain.events import RunRow, RunSummary
 from imagegen.domain.money import Nano, plain, show
 from imagegen.domain.result import PRESENT, Result, Summary
 from imagegen.planner import Planned
@@ -163,7 +164,7 @@ class Json(Watcher):
     def row(self, result: Result) -> None:
         """One event."""
         super().row(result)
-        event = {
+        event: RunRow = {
             "event": "row",
             "id": result.id,
             "sample": result.sample,
@@ -186,18 +187,30 @@ class Json(Watcher):
         say.event(summary_event(summary))
 
 
-def summary_event(summary: Summary) -> dict[str, Any]:
+def summary_event(summary: Summary) -> RunSummary:
     """The summary as the last JSON line. `cached` counts everything that was there, `kept` those of it
     that already lay in the folder."""
     counts = summary.counts
-    event: dict[str, Any] = {"event": "summary", "exit_code": summary.exit_code, "rows": summary.rows}
-    event["made"] = counts.get("made", 0)
-    event["cached"] = counts.get("cached", 0) + counts.get("kept", 0)
-    for state in ("kept", "refused", "failed", "unknown", "waiting", "skipped"):
-        event[state] = counts.get(state, 0)
-    event |= {"estimated_usd": plain(summary.estimated), "spent_usd": plain(summary.spent)}
-    event |= {"unknown_at_most_usd": plain(summary.unknown_at_most), "run": summary.run, "output": summary.output}
-    return event | {"stopped_by": summary.stopped_by, "seconds": round(summary.seconds, 3)}
+    return {
+        "event": "summary",
+        "exit_code": summary.exit_code,
+        "rows": summary.rows,
+        "made": counts.get("made", 0),
+        "cached": counts.get("cached", 0) + counts.get("kept", 0),
+        "kept": counts.get("kept", 0),
+        "refused": counts.get("refused", 0),
+        "failed": counts.get("failed", 0),
+        "unknown": counts.get("unknown", 0),
+        "waiting": counts.get("waiting", 0),
+        "skipped": counts.get("skipped", 0),
+        "estimated_usd": plain(summary.estimated),
+        "spent_usd": plain(summary.spent),
+        "unknown_at_most_usd": plain(summary.unknown_at_most),
+        "run": summary.run,
+        "output": summary.output,
+        "stopped_by": summary.stopped_by,
+        "seconds": round(summary.seconds, 3),
+    }
 
 
 def closing_words(summary: Summary) -> list[str]:
@@ -223,6 +236,7 @@ def closing_words(summary: Summary) -> list[str]:
         words.append(f"stopped: {summary.stopped_by}")
     if counts.get("refused"):
         words.append(f"refused rows, ready to edit and run again: {summary.output}/refused.csv")
+    words += summary.notes
     return [*words, f"pictures, results and report: {summary.output}/report.html"]
 
 

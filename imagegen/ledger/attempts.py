@@ -7,6 +7,7 @@ Plain functions of a connection, each meant for one transaction.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ OPEN = ("reserved", "sent", "accepted")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture of an attempt. `request` is its canonical JSON."""
+    """One picture of an attempt. `request` is its canonical JSON; `tags` are its row's."""
 
     key: Key
     row: str
@@ -28,6 +29,7 @@ class Item:
     request: str
     estimate: Nano
     most: Nano
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,8 @@ def reserve(
         ),
     )
     connection.executemany(
-        "INSERT INTO items VALUES (?, ?, ?, ?, ?)",
-        [(attempt, item.key, item.row, item.sample, item.request) for item in items],
+        "INSERT INTO items (attempt, key, row, sample, request, tags) VALUES (?, ?, ?, ?, ?, ?)",
+        [(attempt, item.key, item.row, item.sample, item.request, json.dumps(item.tags)) for item in items],
     )
     # What is replaced is an unknown attempt's claim: nobody but this one may buy its key again.
     connection.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?)", [(item.key, attempt) for item in items])

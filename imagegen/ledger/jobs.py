@@ -65,6 +65,11 @@ class Job:
         """Whether it is to be made anew, whatever is there."""
         return '"redo":true' in self.about
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its row's tags."""
+        return tuple(json.loads(self.about).get("tags", ())) if '"tags":' in self.about else ()
+
 
 _STAGE = (
     "INSERT INTO jobs (run, seq, row, sample, state, priority, provider, model, key, fingerprint, estimate, most,"

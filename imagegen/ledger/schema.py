@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ from pathlib import Path
 from imagegen.errors import StorageError
 
 #: Raised when tables change; `MIGRATIONS[n]` leads from version n to n + 1.
-VERSION = 1
-MIGRATIONS: dict[int, str] = {}
+VERSION = 2
+MIGRATIONS = {1: "ALTER TABLE items ADD COLUMN tags TEXT"}
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -53,9 +52,10 @@ CREATE TABLE attempts (
   opened REAL NOT NULL, sent REAL, closed REAL, remote_id TEXT, poll_url TEXT, reason TEXT) WITHOUT ROWID;
 CREATE INDEX attempts_open ON attempts (state, run) WHERE state NOT IN ('done', 'free');
 
+-- `tags` is JSON, a list of texts; NULL where it was written before version 2.
 CREATE TABLE items (
   attempt TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL, sample INTEGER NOT NULL,
-  request TEXT NOT NULL, PRIMARY KEY (attempt, key)) WITHOUT ROWID;
+  request TEXT NOT NULL, tags TEXT, PRIMARY KEY (attempt, key)) WITHOUT ROWID;
 
 -- A key that an open or unknown attempt is about: nobody else may buy it.
 CREATE TABLE claims (key TEXT PRIMARY KEY, attempt TEXT NOT NULL) WITHOUT ROWID;
@@ -155,21 +155,33 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        _execute_all(connection, TABLES)
-    elif version > VERSION:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]  # the other process may have been quicker
+    if version > VERSION:
         connection.execute("ROLLBACK")
         connection.close()
         raise _newer(path, version)
+    if version == 0:
+        _execute_all(connection, TABLES)
     elif version < VERSION:
-        connection.execute("ROLLBACK")
-        shutil.copy2(path, path.with_name(f"{path.name}.v{version}-{int(time.time())}.bak"))
-        connection.execute("BEGIN IMMEDIATE")
+        _back_up(path, path.with_name(f"{path.name}.v{version}-{time.time_ns()}.bak"))
         for step in range(version, VERSION):
             _execute_all(connection, MIGRATIONS[step])
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
+
+
+def _back_up(path: Path, copy: Path) -> None:
+    """Copy the ledger as it was last committed: a copy of the file alone would lack what is still in its log."""
+    os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(path, timeout=60)) as source,
+            contextlib.closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
 
 
 def _execute_all(connection: sqlite3.Connection, script: str) -> None:

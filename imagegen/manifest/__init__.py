@@ -1,4 +1,4 @@
-"""Manifests: YAML, CSV, TSV and JSONL files -> rows, with errors at file:line:column.
+"""Manifests: YAML, CSV, TSV, JSONL and Parquet files -> rows, with errors at file:line:column.
 
 Reads files and nothing else: no models, prices or providers are known here.
 """

@@ -105,9 +105,15 @@ _WORDS = {
 }
 
 
+def finding(error: ValidationError) -> Any:
+    """The first finding of `error`; that a key is missing may come of another's being misspelt, and comes last."""
+    every = error.errors(include_url=False)
+    return next((found for found in every if found["type"] != "missing"), every[0])
+
+
 def explained(error: ValidationError, known: Iterable[str] = ()) -> Misfit:
     """The first finding of `error` in our words. `known` are the keys an unknown top-level one is compared to."""
-    found = error.errors(include_url=False)[0]
+    found = finding(error)
     path: Path = tuple(part for part in found["loc"] if not (isinstance(part, str) and _UNION.fullmatch(part)))
     value, kind, figures = found["input"], found["type"], found.get("ctx", {})
     if kind == "extra_forbidden":

@@ -6,8 +6,8 @@ A CSV follows RFC 4180; a TSV has no quoting at all. Knows cells, and nothing of
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Delimited:
     encoding: str
     first: int
     loose: bool = True
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def records(self) -> Iterator[tuple[int, dict[str, str]]]:
         """(line, cells by column) of each row; blank rows are skipped. Raises ManifestError."""

@@ -25,7 +25,11 @@ Opened = tuple[Header, tuple[Drafts, ...], NameTemplate | None, list[str]]
 def open_document(path: Path, given: Mapping[str, Any]) -> Opened:
     """The heading of the YAML manifest at `path`, the parts that give its rows, its name template and notes.
     `given` are the row fields of the command line. Raises ManifestError."""
-    root = read_yaml(path)
+    return open_root(path, read_yaml(path), given)
+
+
+def open_root(path: Path, root: Any, given: Mapping[str, Any]) -> Opened:
+    """Like `open_document`, for a document that was read before."""
     return _Document(path, root, read_header(root, str(path)), given).opened()
 
 
@@ -48,6 +52,9 @@ class _Document:
             parts.append(ListedRows(rows, str(self.path), self.matrix))
         if self.header.source:
             parts.append(self.source(self.header.source))
+        elif self.header.output.table:
+            what = "output.table gives a source table back, and there is no source"
+            raise self.error(("output", "table"), what, "add source:, or take output.table out")
         if not parts:
             raise self.error((), "the manifest has no rows", "add rows: or source:")
         return self.header, tuple(parts), self.name(), self.notes
@@ -55,6 +62,7 @@ class _Document:
     def source(self, source: Source) -> Drafts:
         table = self.table(source)
         where = self.where(source)
+        self.check_import(table, where)
         each = self.root["source"].get("each")
         if isinstance(each, Block):
             self.check_each(each)
@@ -84,6 +92,15 @@ class _Document:
         from imagegen.manifest.templates import Condition
 
         return Condition(source.where, self.place(("source", "where")))
+
+    def check_import(self, source: Table, where: Any) -> None:
+        output = self.header.output
+        if output.table is None:
+            return
+        from imagegen.manifest.giveback import picture_columns, try_out
+
+        columns = picture_columns(output, output.table, source, lambda path: self.place(("output", "table", *path)))
+        try_out(columns, output, source, where)
 
     def name(self) -> NameTemplate | None:
         if self.header.output.name is None:

@@ -100,6 +100,12 @@ class TableRows:
     where: Where | None = None
     notes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        for name, what in self.table.unread.items():
+            if name in FIELDS:
+                said, todo = f"the column {name} holds {what}", "save it as text, or rename it if it is no row field"
+                raise ManifestError(*self.table.place(self.table.first), said, todo)
+
     def drafts(self) -> Iterator[Draft]:
         """The rows in order; empty cells are left out."""
         table, noted = self.table, set(self.table.columns)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from imagegen.domain.model import Fit, Format, Rendition
 from imagegen.domain.row import pixels
 from imagegen.errors import ManifestError
-from imagegen.manifest.advice import Misfit, dotted, explained, suggestion
+from imagegen.manifest.advice import Misfit, dotted, explained, finding, suggestion
 from imagegen.manifest.bytesource import UTF8
 from imagegen.manifest.fields import read_fields, validated
 from imagegen.manifest.values import Block, Items, find, native, scalar, texts
@@ -60,11 +60,34 @@ class RenditionSpec(_Part):
     encode_quality: int | None = Field(default=None, ge=1, le=100)
 
 
+class ImportTable(_Part):
+    """The source table given back, with the pictures in it: `file` lies in the output folder; `columns` are templates
+    over the source's row and a picture. `key` is the column whose value the lines of one product share. `rows` made:
+    only products that have a picture. `existing`: what becomes of a picture that a line of the source has."""
+
+    file: str = Field(min_length=1)
+    columns: dict[Annotated[str, Field(min_length=1)], str] = Field(min_length=1)
+    key: str | None = Field(default=None, min_length=1)
+    rows: Literal["all", "made"] = "all"
+    existing: Literal["replace", "keep"] = "replace"
+
+    @field_validator("file")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        if file_stem(value) != value:
+            raise ValueError(f"{value[:60]!r} is no plain file name; write one such as import.csv, without folders")
+        if fold(value) in ("results.csv", "results.jsonl", "refused.csv"):
+            raise ValueError(f"{value} is the name of another file there; write one such as import.csv")
+        return value
+
+
 class Output(_Part):
-    """How files are named: `name` is a template over a row's fields; `renditions` are further sizes by name."""
+    """How files are named: `name` is a template over a row's fields; `renditions` are further sizes by name; `table`
+    is the source table with the pictures in it."""
 
     name: str | None = Field(default=None, min_length=1)
     renditions: dict[str, Annotated[RenditionSpec, BeforeValidator(_sized)]] = {}
+    table: ImportTable | None = None
 
     @field_validator("renditions")
     @classmethod
@@ -228,6 +251,9 @@ def _given(name: str, value: Any) -> Any:
 
 
 def _known(error: ValidationError) -> tuple[str, ...]:
-    part = error.errors()[0]["loc"][0]
+    part, *deeper = finding(error)["loc"]
     models: dict[Any, type[BaseModel]] = {"budget": Budget, "output": Output, "source": Source}
+    within: dict[Any, type[BaseModel]] = {"table": ImportTable, "renditions": RenditionSpec}
+    if part == "output" and len(deeper) > 1 and deeper[0] in within:
+        return tuple(within[deeper[0]].model_fields)
     return tuple(models[part].model_fields) if part in models else KEYS

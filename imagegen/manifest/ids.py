@@ -62,7 +62,7 @@ def each_once(rows: Iterator[Placed], ids: Ids, again: Callable[[], Iterator[Pla
 def _refuse_repeat(index: int, placed: Placed, again: Iterator[Placed]) -> None:
     for _, first in zip(range(index), again, strict=False):
         if first.row.id == placed.row.id:
-            where = f"{first.place.file}:{first.place.line}:{first.place.column}"
+            where = ":".join(str(part) for part in first.place if part)
             what = f"the id {short(placed.row.id)} is used twice, first at {where}"
             raise ManifestError(*placed.place, what, "give one of the two another id")
 

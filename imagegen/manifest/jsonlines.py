@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class JsonLines:
     encoding: str
     first: int
     loose: bool = False
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """(line, object) of each line; blank lines are skipped. Raises ManifestError."""

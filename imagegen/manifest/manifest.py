@@ -62,7 +62,7 @@ class Manifest:
 def open_manifest(path: Path, *, set_fields: Mapping[str, Any] | None = None) -> Manifest:
     """The manifest at `path`: YAML, or a table whose columns are row fields. `set_fields` override those of every
     row. Raises ManifestError for what is wrong with its heading or columns, UsageError for `set_fields`."""
-    given = _given(set_fields or {})
+    given = given_fields(set_fields or {})
     suffix = path.suffix.lower()
     if suffix in TABLES:
         return _from_table(path, given)
@@ -77,7 +77,8 @@ def check(manifest: Manifest) -> int:
     return sum(1 for _ in manifest.rows())
 
 
-def _given(set_fields: Mapping[str, Any]) -> dict[str, Any]:
+def given_fields(set_fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The row fields that the command line says, typed. Raises UsageError."""
     try:
         given = read_fields({name: value for name, value in set_fields.items() if value is not None}, loose=True)
         validated({"id": "-", "prompt": "-"} | given)

@@ -38,7 +38,7 @@ class Pattern:
             value = fill(values, about)
             if name == "prompt" or not (isinstance(value, str) and (not value or value.isspace())):
                 fields[name] = value
-        if matrix.variables and fields.get("id"):
+        if matrix.variables and isinstance(fields.get("id"), str) and fields["id"]:
             fields["id"] = str(fields["id"]) + matrix.suffix(values, self._named)
         return fields
 

@@ -15,6 +15,7 @@ from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from imagegen.manifest.plaintext import plain, slug
+from imagegen.manifest.values import Unread
 
 LONGEST = 32_768
 MOST_TURNS = 1_000
@@ -23,7 +24,7 @@ MOST_TURNS = 1_000
 _FILTERS = (
     "abs", "capitalize", "d", "default", "first", "float", "int", "last", "length", "list", "lower", "map", "max",
     "min", "reject", "reverse", "round", "select", "sort", "string", "title", "trim", "truncate", "unique", "upper",
-    "wordcount",
+    "urlencode", "wordcount",
 )
 _METHODS = (
     "capitalize", "casefold", "count", "endswith", "find", "isalnum", "isalpha", "isdigit", "islower", "isnumeric",
@@ -93,6 +94,8 @@ def _shown(value: Any) -> Any:
         raise SecurityError("a method stands where a value is wanted; call it with ()")
     if isinstance(value, str | int | float | Undefined):
         return value
+    if isinstance(value, Unread):
+        str(value)
     kind = "nothing" if value is None else type(value).__name__
     raise SecurityError(f"{kind} stands where text is wanted")
 

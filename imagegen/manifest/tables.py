@@ -1,4 +1,4 @@
-"""Tables by suffix: CSV, TSV and JSONL. Parquet is named, and refused until its extra exists."""
+"""Tables by suffix: CSV, TSV, JSONL and Parquet. Each kind's reader is imported when it is needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from imagegen.domain.row import Place
 from imagegen.errors import ManifestError
 from imagegen.manifest.bytesource import UTF8, look
 
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 DOCUMENTS = (".yaml", ".yml")
 
 
@@ -27,7 +27,11 @@ class Table(Protocol):
 
     @property
     def first(self) -> int:
-        """The line that names the columns."""
+        """The line that names the columns; 0: no line does."""
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Columns that are not read, and what they hold."""
 
     @property
     def loose(self) -> bool:
@@ -47,6 +51,10 @@ def open_table(path: Path, delimiter: str | None = None, encoding: str = UTF8) -
         from imagegen.manifest.delimited import open_delimited
 
         return open_delimited(path, delimiter, encoding)
+    if suffix == ".parquet":
+        from imagegen.manifest.parquet import open_parquet
+
+        return open_parquet(path)
     if suffix in TABLES:
         from imagegen.manifest.jsonlines import open_jsonlines
 
@@ -57,11 +65,7 @@ def open_table(path: Path, delimiter: str | None = None, encoding: str = UTF8) -
 def unread(path: Path) -> ManifestError:
     """Why a file with this suffix is not read."""
     look(path)
-    if path.suffix.lower() == ".parquet":
-        return ManifestError(
-            str(path), 0, 0, "Parquet needs an extra that comes later", "save the table as CSV or JSONL"
-        )
     if path.suffix.lower() in DOCUMENTS:
-        return ManifestError(str(path), 0, 0, "YAML is not a table", "name a CSV, TSV or JSONL file")
+        return ManifestError(str(path), 0, 0, "YAML is not a table", "name a CSV, TSV, JSONL or Parquet file")
     what = f"{path.suffix or 'a file without a suffix'} is not read"
     return ManifestError(str(path), 0, 0, what, f"use {', '.join((*DOCUMENTS, *TABLES))}")

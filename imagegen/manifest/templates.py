@@ -82,6 +82,20 @@ class Condition:
             raise _bad_values(error, self.place, about, values) from None
 
 
+def spoken_of(source: str) -> set[tuple[str, str | None]]:
+    """The variables of a template that can be read, each with the attribute that is asked of it by name: `row.Title`
+    and `row['Title']` are ("row", "Title"); None where there is none, or only its value will tell."""
+    tree = _parsed(source)
+    free = meta.find_undeclared_variables(tree)
+    found: set[tuple[str, str | None]] = {(name, None) for name in free}
+    asked: list[tuple[nodes.Expr, Any]] = [(node.node, node.attr) for node in tree.find_all(nodes.Getattr)]
+    asked += [(node.node, getattr(node.arg, "value", None)) for node in tree.find_all(nodes.Getitem)]
+    for whole, name in asked:
+        if isinstance(whole, nodes.Name) and whole.name in free and isinstance(name, str):
+            found.add((whole.name, name))
+    return found
+
+
 def _parsed(source: str) -> nodes.Template:
     if len(source) > LONGEST:
         raise SecurityError(f"a template of more than {LONGEST} characters")

@@ -25,6 +25,18 @@ class Plain(str):
     __slots__ = ()
 
 
+class Unread:
+    """A cell that is neither text nor anything like it. Whoever prints it is told so."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+
+    def __str__(self) -> str:
+        raise TypeError(self._said)
+
+
 class Block(dict[str, Any]):
     """A mapping with its place, and by key the places of its keys and values (line and column from 1)."""
 

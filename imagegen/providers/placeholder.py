@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from imagegen.domain.outcome import Artifact, Charge, Failed, Made, Outcome
 from imagegen.domain.request import Request, key, nfc
+from imagegen.picture import BadPicture
 from imagegen.providers import Limits, Slip
 from imagegen.providers.placeholder_art import paint
 from imagegen.providers.placeholder_caption import Caption, letter
 from imagegen.providers.placeholder_colour import palette
+from imagegen.providers.placeholder_inputs import inset
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -64,26 +66,31 @@ class Placeholder:
         slip.sending()
         for request in batch:
             refusal = self.refuses(request)
-            yield Failed(key(request), refusal) if refusal else _made(request)
+            pictures = [inputs[digest] for digest in request.images if digest in inputs]
+            try:
+                yield Failed(key(request), refusal) if refusal else _made(request, pictures)
+            except BadPicture as problem:
+                yield Failed(key(request), f"an input picture cannot be used: {problem.reason}")
 
 
-def _made(request: Request) -> Made:
-    picture, motif = _drawn(request)
+def _made(request: Request, inputs: Sequence[bytes] = ()) -> Made:
+    picture, motif = _drawn(request, inputs)
     form = request.wire_format if request.wire_format in _ENCODER else "png"
     facts = {"placeholder": True, "stands_for": request.stands_for, "motif": motif, "seed": request.seed}
     artifact = Artifact(_encoded(picture, form), f"image/{form}", facts)
     return Made(key(request), artifact, Charge(0, "price"))
 
 
-def _drawn(request: Request) -> tuple[Image, str]:
-    """The picture for `request` and the name of its composition. The look comes from what is to be seen
-    (prompt, seed, sample), so one prompt looks alike in every size and for every model."""
+def _drawn(request: Request, inputs: Sequence[bytes] = ()) -> tuple[Image, str]:
+    """The picture for `request` and the name of its composition, with `inputs` small in its corner. The look comes
+    from what is to be seen (prompt, seed, sample), so one prompt looks alike in every size and for every model."""
     look = json.dumps([nfc(request.prompt), request.seed, request.sample])
     random = Random(int.from_bytes(hashlib.sha256(look.encode()).digest(), "big"))  # noqa: S311 - looks, no secret
     colours = palette(random)
     width, height = _size(request)
     picture, motif = paint(width, height, colours, random)
     letter(picture, _caption(request, width, height), colours)
+    inset(picture, inputs, colours.paper)
     if request.background == "transparent" and request.wire_format != "jpeg":
         _cut_out(picture)
     return picture, motif

@@ -51,10 +51,11 @@ WHY_REFUSED = "why_refused"
 
 _NAMES = tuple(field.name for field in fields(Result))
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Every place where a line begins, if what follows its leading blanks would make a spreadsheet calculate.
+# Every place where a line begins, if what follows its leading blanks would make a spreadsheet calculate; also where
+# one would begin a cell that takes ; or a tab for its delimiter.
 # Full-width signs count: some spreadsheets fold them. Tab and CR count even alone.
 _BLANKS = "[ \u00a0\u1680\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff]*"
-_FORMULA = re.compile(f"(^|[\n\r\v\f\x85\u2028\u2029])(?={_BLANKS}[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20])")
+_FORMULA = re.compile(f"(^|[;\t\n\r\v\f\x85\u2028\u2029])(?={_BLANKS}[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 # Line ends that JSON leaves bare and that some readers of lines stop at.
 _LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 

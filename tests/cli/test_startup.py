@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 #: Each takes a tenth of a second and more.
-HEAVY = {"openai", "replicate", "google.genai", "torch", "diffusers", "PIL", "numpy", "pandas", "asyncio"}
+HEAVY = {"openai", "replicate", "google.genai", "torch", "diffusers", "PIL", "numpy", "pandas", "pyarrow", "asyncio"}
 #: What the commands that look at manifests need and `--help` does not.
 MEDIUM = {"pydantic", "jinja2", "yaml", "rich", "sqlite3", "imagegen.domain.row", "imagegen.settings"}
 
@@ -52,8 +52,14 @@ COMMANDS = [
     ["plan", "m.yaml"],
     ["plan", "m.yaml", "--json"],
     ["cost-estimate", "m.yaml"],
+    ["cost-estimate", "m.yaml", "--lane", "auto", "--gpu", "l4", "--compare-routes"],
+    ["break-even"],
+    ["break-even", "m.yaml"],
     ["explain", "m.yaml", "mug"],
     ["models", "list"],
+    ["init"],
+    ["schema", "manifest"],
+    ["models", "check", "m.yaml", "--offline"],
 ]
 
 

@@ -23,11 +23,13 @@ class Cloud:
     """The server, from `with` to its end. `latency` in seconds for every picture; `port` 0 picks a free one.
 
     `base_url` ends in /v1 · `bill` is exact, in nanodollars · `charges` and `requests` in order · `faults` the
-    script.
+    script · `shutdowns` days by model in the list of models · `models` another answer in that list's place.
     """
 
     def __init__(self, latency: float = 0.0, port: int = 0, bill_file: Path | None = None) -> None:
         self.book, self.faults = Book(bill_file), Faults()
+        self.shutdowns: dict[str, str] = {}
+        self.models: Answer | None = None
         self._dialect = Dialect(self.book, self.faults, latency)
         self._port = port
         self._loop = asyncio.new_event_loop()
@@ -101,9 +103,13 @@ class Cloud:
         if (method, path) == ("POST", "/_faults"):
             return self._script(body)
         if (method, path) == ("GET", "/v1/models"):
-            models = [{"id": model, "object": "model", "shutdown_date": None} for model in MODELS]
-            return Answer(200, json.dumps({"object": "list", "data": models}).encode())
+            return self.models or self._models()
         return Answer(404, b'{"error": {"message": "no such path", "type": "invalid_request_error"}}')
+
+    def _models(self) -> Answer:
+        ends = self.shutdowns
+        models = [{"id": model, "object": "model", "shutdown_date": ends.get(model)} for model in (*MODELS, *ends)]
+        return Answer(200, json.dumps({"object": "list", "data": models}).encode())
 
     def _script(self, body: bytes) -> Answer:
         """Replace the script of faults by the one sent: a JSON list of what `Faults.add` takes."""

@@ -94,3 +94,23 @@ def test_resumed(paid: Imagegen, cloud: Cloud, rows: Path, tmp_path: Path) -> No
     assert paid("resume").code == 0
     assert files(tmp_path / "out/rows") == {"hat.png"}
     assert len(cloud.charges) == 1
+
+
+def test_a_dry_run(paid: Imagegen, imagegen: Imagegen, cloud: Cloud, rows: Path, home: Path, tmp_path: Path) -> None:
+    """It prints what the run would do and ends as it would begin; nothing is asked, bought or created."""
+    refused = paid("run", rows, "--dry-run")
+    assert refused.code == 2
+    assert "nowhere" in refused.out
+    dry = paid("run", rows, "--dry-run", "--only", "kitchen", "--json")
+    assert (dry.code, dry.summary["cost_usd"]) == (0, "0.12")
+    assert [event["state"] for event in dry.events[:-1]] == ["buy", "buy", "buy"]
+    assert not home.exists()
+    assert not (tmp_path / "out").exists()
+    assert paid("run", rows, "--only", "kitchen").code == 0
+    spent = cloud.bill
+    again = paid("run", rows, "--dry-run", "--only", "kitchen", "--redo", "mug", "--json")
+    assert [event["state"] for event in again.events[:-1]] == ["buy", "kept", "kept"]
+    assert cloud.bill == spent
+    keyless = imagegen("run", rows, "--dry-run", "--only", "hat")
+    assert keyless.code == 2
+    assert "dry run: nothing was asked" in keyless.err

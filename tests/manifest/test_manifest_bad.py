@@ -46,7 +46,7 @@ def test_names_the_place_and_the_cure(
         ("folder.csv", "is a folder", "file in it"),
         ("m.xlsx", ".xlsx is not read", ".yaml, .yml, .csv, .tsv, .jsonl, .ndjson"),
         ("m", "without a suffix", ".csv"),
-        ("m.parquet", "needs an extra", "CSV or JSONL"),
+        ("m.parquet", "is no Parquet file", "copy it again"),
     ],
 )
 def test_refuses_a_file_it_cannot_read(tmp_path: Path, file: str, what: str, todo: str) -> None:

@@ -6,7 +6,8 @@ Subclass and give `provider` and `request`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,15 +17,21 @@ from imagegen.domain.request import Request, key
 from imagegen.errors import StorageError
 from imagegen.providers import Provider
 from tests.cloud import FAULTS, Cloud
+from tests.cloud.pictures import picture
 from tests.providers.slips import MemorySlip
 
 OUTCOMES = (Made, Refused, Failed, Pending, Unknown)
 KEY = "sk-test-0123456789abcdef"
 
 
-def outcomes(provider: Provider, batch: Sequence[Request], slip: MemorySlip | None = None) -> list[Outcome]:
-    """All that came of `batch`."""
-    return list(provider.generate(batch, {}, slip or MemorySlip()))
+def outcomes(
+    provider: Provider,
+    batch: Sequence[Request],
+    slip: MemorySlip | None = None,
+    inputs: Mapping[str, bytes] | None = None,
+) -> list[Outcome]:
+    """All that came of `batch`; `inputs` are the pictures that it names."""
+    return list(provider.generate(batch, inputs or {}, slip or MemorySlip()))
 
 
 def known(results: Sequence[Outcome]) -> int | None:
@@ -70,6 +77,24 @@ class Contract:
     def test_shares_tells_prompts_apart(self, provider: Provider, request_: Request) -> None:
         """Equal requests share a batch; `shares` can stand in a set."""
         assert len({provider.shares(request_), provider.shares(replace(request_))}) == 1
+
+    def test_input_pictures_are_used_or_refused(self, provider: Provider, request_: Request) -> None:
+        """A request with an input picture, whose bytes come by their digest, is made under its own key, or refused
+        with a sentence while planning and unsent afterwards: never made as if there were no picture."""
+        data = picture("input", 64, 48)
+        digest = hashlib.sha256(data).hexdigest()
+        edit, slip = replace(request_, images=(digest,)), MemorySlip()
+        refusal = provider.refuses(edit)
+        (result,) = outcomes(provider, [edit], slip, {digest: data})
+        assert result.key == key(edit) != key(request_)
+        if refusal is None:
+            (plain,) = outcomes(provider, [request_])
+            assert isinstance(result, Made)
+            assert isinstance(plain, Made)
+            assert result.artifact.data != plain.artifact.data
+        else:
+            assert isinstance(result, Failed)
+            assert (result.charge.amount, slip.calls) == (0, [])
 
     def test_sends_at_most_once(self, provider: Provider, request_: Request) -> None:
         """One attempt is at most one call on the wire."""

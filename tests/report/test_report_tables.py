@@ -26,7 +26,7 @@ ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 NASTY = st.text(st.sampled_from(" \u00a0\u3000\t\r\n\v\u2028=+-@＝a1'\""), max_size=12)
 BLANKS = " \u00a0\u3000\u200b\ufeff"
 #: Where a reader of cells may see a line begin.
-LINE_ENDS = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
+LINE_ENDS = re.compile("\r\n|[;\t\n\r\v\f\x85\u2028\u2029]")
 
 
 def cells(results: list[Result]) -> list[list[str]]:
@@ -94,6 +94,10 @@ def test_json_keeps_decimals_and_letters(result: Any) -> None:
         ("a\r\n @x", "a\r\n' @x"),
         ("a\r=1", "a\r'=1"),
         ("\uff1d1", "'\uff1d1"),
+        ("a;=1", "a;'=1"),
+        ("a; -1", "a;' -1"),
+        ("a\t=1", "a\t'=1"),
+        ("a; b", "a; b"),
         ("a=1", "a=1"),
         ("a\nb", "a\nb"),
         ("'=1", "'=1"),
@@ -101,7 +105,8 @@ def test_json_keeps_decimals_and_letters(result: Any) -> None:
     ],
 )
 def test_guard_marks_what_would_calculate(text: str, safe: str) -> None:
-    """A line that begins, after blanks, like a formula gets a quote before it, and nothing else changes."""
+    """A line that begins, after blanks, like a formula gets a quote before it, and nothing else changes; so does what
+    a spreadsheet would take for a cell of its own where its delimiter is ; or a tab."""
     assert guard(text) == safe
 
 

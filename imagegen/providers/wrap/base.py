@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from imagegen.clock import Clock
 from imagegen.domain.outcome import Failed, Outcome
@@ -31,6 +31,12 @@ class Wrapper:
     def shares(self, request: Request) -> Hashable:
         """What the provider says."""
         return self.provider.shares(request)
+
+    def close(self) -> None:
+        """Close the connections of the provider inside, if it keeps any."""
+        close: Callable[[], None] | None = getattr(self.provider, "close", None)
+        if close is not None:
+            close()
 
 
 def submits(slip: Slip) -> bool:

@@ -1,0 +1,236 @@
+"""Events: what commands print with `--json`, one line each. The shapes that their writers are checked against and that
+`imagegen schema events` is made of.
+
+Money is text in USD, so that no reader rounds it; None is "nobody knows" or "there is none".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from imagegen.domain.result import State
+
+PlanState = Literal["buy", "cached", "kept", "shared", "refused", "unknown", "flawed", "lacking"]
+Basis = Literal["exact", "estimated", "unknown"]
+
+
+class RunRow(TypedDict):
+    """`run`: what became of one picture."""
+
+    event: Literal["row"]
+    id: str
+    sample: int
+    state: State
+    file: str | None
+    renditions: NotRequired[dict[str, str]]
+    model: str | None
+    provider: str | None
+    cost_usd: str | None
+    cached: bool
+    key: str | None
+    reason: str | None
+
+
+class RunSummary(TypedDict):
+    """`run`: the last line."""
+
+    event: Literal["summary"]
+    exit_code: int
+    rows: int
+    made: int
+    cached: int
+    kept: int
+    refused: int
+    failed: int
+    unknown: int
+    waiting: int
+    skipped: int
+    estimated_usd: str
+    spent_usd: str
+    unknown_at_most_usd: str
+    run: str
+    output: str
+    stopped_by: str | None
+    seconds: float
+
+
+class Finished(TypedDict):
+    """What becomes of the bytes of a picture."""
+
+    width: int | None
+    height: int | None
+    fit: str
+    format: str
+
+
+class PlanRow(TypedDict):
+    """`plan`: what would be done for one picture."""
+
+    event: Literal["row"]
+    id: str
+    sample: int
+    state: PlanState
+    model: str | None
+    provider: str | None
+    quality: str | None
+    use_case: str | None
+    key: str | None
+    hit: bool
+    cost_usd: str | None
+    at_most_usd: str | None
+    basis: Basis | None
+    parameters: dict[str, Any] | None
+    finish: Finished
+    why: str | None
+    reason: str | None
+    notes: list[str]
+    place: str
+
+
+class PlanSummary(TypedDict):
+    """`plan`: the last line."""
+
+    event: Literal["plan"]
+    manifest: str
+    routes: str
+    catalogue: str
+    rows: int
+    pictures: int
+    buy: int
+    there: int
+    shared: int
+    refused: int
+    unknown: int
+    flawed: int
+    unpriced: int
+    cost_usd: str
+    at_most_usd: NotRequired[str]
+    notes: list[str]
+
+
+class Figures(TypedDict):
+    """Pictures and money of a group, or of all."""
+
+    pictures: int
+    paid: int
+    there: int
+    shared: int
+    unpriced: int
+    cost_usd: str
+    estimated_usd: str
+
+
+class EstimateGroup(Figures):
+    """`cost-estimate`: one model at one provider, one provider, or one use case."""
+
+    event: Literal["group"]
+    by: Literal["model", "provider", "use_case"]
+    model: NotRequired[str | None]
+    provider: NotRequired[str | None]
+    use_case: NotRequired[str | None]
+
+
+class SoldFigures(TypedDict):
+    """Pictures that a provider's queue makes at a lower price."""
+
+    pictures: int
+    live_usd: str
+    queued: int
+    queue_usd: str | None
+    would_save_usd: str
+    late: int
+
+
+class EstimateLanes(SoldFigures):
+    """`cost-estimate --lane`: a model, live and by the queue."""
+
+    event: Literal["lanes"]
+    model: str
+    provider: str
+
+
+class EstimateLane(SoldFigures):
+    """All models, live and by the queue."""
+
+    lane: str
+
+
+class EstimateRoutes(TypedDict):
+    """`cost-estimate --routes all`: the same rows under one preset."""
+
+    event: Literal["routes"]
+    routes: str
+    own: bool
+    pictures: int | None
+    paid: NotRequired[int]
+    there: NotRequired[int]
+    shared: NotRequired[int]
+    unpriced: NotRequired[int]
+    cost_usd: str | None
+    estimated_usd: NotRequired[str]
+    refused: int
+    reason: str | None
+
+
+class EstimateRenditions(TypedDict):
+    """Pictures that another row's picture would do for."""
+
+    pictures: int
+    would_save_usd: str
+    compared: int | None
+
+
+class EstimateGpu(TypedDict):
+    """The same pictures on a GPU."""
+
+    gpu: str
+    title: str
+    model: str
+    pictures: int
+    hours: float
+    cost_usd: str
+    in_place_of_usd: str
+    others: int
+    others_usd: str
+    others_why: str | None
+    hourly_usd: str
+    images_per_hour: int
+    steps: int
+    source: str
+    read_on: str
+    can_run: bool
+
+
+class Estimate(Figures):
+    """`cost-estimate`: the last line."""
+
+    event: Literal["estimate"]
+    manifest: str
+    routes: str
+    catalogue: str
+    rows: int
+    refused: int
+    unknown: int
+    flawed: int
+    premium_model: str
+    premium_usd: str | None
+    saved_usd: str | None
+    saved_percent: str | None
+    stands_for_usd: str
+    seconds: int | None
+    duration: str
+    budget_usd: str | None
+    within_budget: bool | None
+    after_hits_usd: dict[str, str]
+    renditions: EstimateRenditions
+    lane: EstimateLane | None
+    gpu: EstimateGpu | None
+    notes: list[str]
+
+
+#: Command -> its events.
+EVENTS: dict[str, tuple[type, ...]] = {
+    "run": (RunRow, RunSummary),
+    "plan": (PlanRow, PlanSummary),
+    "cost-estimate": (EstimateGroup, EstimateLanes, EstimateRoutes, Estimate),
+}
