@@ -188,6 +188,9 @@ def test_kept_rows_are_not_touched_by_prices(tmp_path: Path) -> None:
     dear = today(price={"medium": "0.05"})
     assert changes(old, pictures(ROWS, dear, look=seen(kept)), unlisted) == []
     assert unlisted.untouched == 3
+    cached = seen({row["id"]: Seen("cached") for row in ROWS})
+    assert changes(old, pictures(ROWS, dear, look=cached), unlisted) == []
+    assert unlisted.untouched == 3, "of kept rows only"
 
 
 def test_an_equal_picture_bought_for_another_row_is_no_change(tmp_path: Path) -> None:
@@ -244,13 +247,14 @@ def test_an_input_picture_with_another_content_is_a_change(tmp_path: Path) -> No
     assert (change.kind, change.fields) == ("changed", {"content of images": (["1" * 64], ["2" * 64])})
 
 
-def test_ids_that_were_given_are_never_taken_for_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("then", "now"), [("b", "c"), ("b", "a-mug-0123456789ab"), ("a-mug-0123456789ab", "c")], ids=["both", "old", "new"]
+)
+def test_ids_that_were_given_are_never_taken_for_another(tmp_path: Path, then: str, now: str) -> None:
     """A renamed row is one gone and one added, though it stands where it stood."""
-    old = saved(tmp_path / "old.jsonl", pictures([{"id": "a"}, {"id": "b"}]))
-    assert [(change.kind, change.id) for change in changes(old, pictures([{"id": "a"}, {"id": "c"}]))] == [
-        ("added", "c"),
-        ("gone", "b"),
-    ]
+    old = saved(tmp_path / "old.jsonl", pictures([{"id": "a"}, {"id": then}]))
+    found = changes(old, pictures([{"id": "a"}, {"id": now}]))
+    assert [(change.kind, change.id) for change in found] == [("added", now), ("gone", then)]
 
 
 def test_settings_are_compared_by_name() -> None:

@@ -159,7 +159,10 @@ def test_what_would_be_asked_for_differently_is_named(project: Project) -> None:
     """Which parameter, what it was and what it would be."""
     entry = {"model": "gpt-image-2.5-flare", "quality": "low"}
     routes = open_project(Path("shop.yaml"), {"routes": {"product_shot": {"models": [entry]}}}).routes
-    said = told(held(project), pictures(project, replace(project.context, routes=routes)))
+    context = replace(project.context, routes=routes)
+    made = pictures(project, context, look=lambda drafts: [Seen("kept")] * len(drafts))
+    assert held(project)(made) == made, "what is made stays made"
+    said = told(held(project), pictures(project, context))
     assert "row '1' would be asked for differently now: quality medium → low" in said
 
 

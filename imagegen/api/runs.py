@@ -155,21 +155,12 @@ def run(
 
 def _execute(project: Project, budget: Budget | None, wanted: dict[str, Any], relay: Relay) -> domain.Summary:
     """What the run's own thread does."""
-    from imagegen.clock import SystemClock
-    from imagegen.pool import Threads
-    from imagegen.session import Order, Parts, execute
-    from imagegen.wiring import open_store, providers
+    from imagegen.order import Order
+    from imagegen.session import execute, parts_of
 
     opened = project.opened(estimating=False, budget=budget)
     flags = {**project.said(budget), **wanted, "only": sorted(wanted["only"]), "redo": sorted(wanted["redo"])}
-    clock = SystemClock(relay.stop)
-    parts = Parts(
-        store=open_store(opened.settings.home),
-        providers=providers(opened.settings, opened.catalog, clock),
-        hands=lambda name, size: Threads(size, name),
-        clock=clock,
-        signal=lambda: signal.SIGINT if relay.stop.is_set() else None,
-    )
+    parts = parts_of(opened, relay.stop, lambda: signal.SIGINT if relay.stop.is_set() else None)
     with ExitStack() as stack:
         for provider in parts.providers.values():
             stack.callback(getattr(provider, "close", _nothing))

@@ -17,22 +17,22 @@ from typer.core import TyperGroup
 
 #: Command -> (module, what it does). The one list of commands.
 COMMANDS = {
-    "run": ("run", "Make the pictures of a manifest; run it again after any accident."),
-    "cost-estimate": ("estimate", "What a manifest would cost, by model, provider and use case."),
-    "break-even": ("break_even", "From how many pictures a month a GPU of your own costs less than an API."),
+    "init": ("init", "Write a starter manifest, or a whole example with its data."),
+    "doctor": ("doctor", "Is everything in place? What is missing, and what mends it."),
+    "cost-estimate": ("estimate", "What a manifest would cost, before anything is bought."),
+    "run": ("run", "Make the pictures; run again after any accident."),
+    "resume": ("resume", "Repeat a run with its manifest and flags."),
     "plan": ("plan", "What would be done for each row, and for how much."),
     "explain": ("explain", "Why a row goes to its model, and why the others lost."),
     "validate": ("validate", "Check a manifest without planning it."),
-    "resume": ("resume", "Repeat a run with its manifest and flags."),
-    "unknown": ("unknown", "List pictures that may have been charged and never arrived."),
-    "settle": ("settle", "Close an unknown attempt: charged or not charged."),
+    "break-even": ("break_even", "From how many pictures a month an own GPU costs less."),
     "runs": ("runs", "Earlier runs: list, show, and how to go on."),
-    "spend": ("spend", "What was spent, by day, model, tag or run, against the estimate."),
+    "spend": ("spend", "What was spent, by day, model, tag or run."),
+    "unknown": ("unknown", "Pictures that may have been charged and never arrived."),
+    "settle": ("settle", "Close an unknown attempt: charged or not charged."),
     "models": ("models", "The catalogue of models: list, show, check."),
     "cache": ("cache", "The cache on disk: stats, prune, verify, rebuild."),
-    "init": ("init", "Write a starter manifest, or a whole example with its data."),
-    "doctor": ("doctor", "Is everything in place? What is missing, and what mends it."),
-    "schema": ("schema", "A JSON Schema for editors: of manifests, catalogue files or events."),
+    "schema": ("schema", "A JSON Schema for editors."),
 }
 
 

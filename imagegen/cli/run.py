@@ -106,11 +106,10 @@ def perform(
 ) -> int:
     """Run `manifest` with what was said on the command line; the exit code."""
     from imagegen.cli.watch import Bar, Json, Watcher
-    from imagegen.clock import SystemClock
-    from imagegen.pool import Threads
-    from imagegen.session import Order, Parts, execute
+    from imagegen.order import Order
+    from imagegen.session import execute, parts_of
     from imagegen.settings import step_summary
-    from imagegen.wiring import open_project, open_store, providers
+    from imagegen.wiring import open_project
 
     project = open_project(manifest, said["flags"], set_fields=said["set_fields"], allow_retired=said["allow_retired"])
     # The ledger's thread lets go of the interpreter at every statement and must soon have it back: everybody
@@ -118,14 +117,7 @@ def perform(
     sys.setswitchinterval(0.001)
     gc.freeze()  # what was imported stays: no need to look through it again and again
     stop, asked = threading.Event(), _listen()
-    clock = SystemClock(stop)
-    parts = Parts(
-        store=open_store(project.settings.home),
-        providers=providers(project.settings, project.catalog, clock),
-        hands=lambda name, size: Threads(size, name),
-        clock=clock,
-        signal=lambda: _heeded(asked, stop),
-    )
+    parts = parts_of(project, stop, lambda: _heeded(asked, stop))
     order = Order(
         output=output,
         yes=said["yes"],

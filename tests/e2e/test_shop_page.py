@@ -115,6 +115,8 @@ class Newcomer:
 
     def _table(self, made: int) -> None:
         check_import(table(self.products), table(self.result), self.result.parent, made)
+        before, after = (path.read_bytes().splitlines() for path in (self.products, self.result))
+        assert [line for line in after if line in before] == before  # to the byte
 
     def _whole_table(self, printed: str) -> None:
         """The rest; then one more size, for which nothing is made; then three products more."""

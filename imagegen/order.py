@@ -1,0 +1,48 @@
+"""Order: what a person asked of a run, and who hears what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from imagegen.domain.money import Nano
+from imagegen.loop import Listener
+from imagegen.planner import Planned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the person asked for besides the manifest. `flags` is what `resume` repeats."""
+
+    output: Path
+    yes: bool = False
+    skip_refused: bool = False
+    reroute: bool = False
+    refetch: bool = False
+    retry_unknown: bool = False
+    redo: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    limit: int | None = None
+    max_failures: int | None = None
+    step_summary: Path | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Watcher(Listener, Protocol):
+    """A Listener that also hears what happens around the loop."""
+
+    every_row: bool
+
+    def note(self, text: str) -> None:
+        """Something the person should know."""
+
+    def refused(self, planned: Planned) -> None:
+        """Planning refuses a picture."""
+
+    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None) -> None:
+        """The plan stands; work begins."""
+
+    def confirm(self, question: str) -> bool | None:
+        """Ask the person; None when nobody is there to ask."""
