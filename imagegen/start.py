@@ -6,6 +6,7 @@ Nothing that exists is overwritten: either all of it can be written, or none of 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ EXAMPLES = {"shop": "shop", "blog": "blog", "ads": "ads", "ci": "ci-catalogue"}
 
 _NOT_OURS = frozenset({"__pycache__", "out", ".DS_Store"})
 _MANIFESTS = (".yaml", ".yml")
+_OUTWARDS = re.compile(rb"\[([^\]]+)\]\(\.\./[^)]*\)")
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,15 @@ def example(name: str, folder: Path | None = None) -> Written:
     source = bundled(f"examples/{EXAMPLES[name]}")
     folder = Path(EXAMPLES[name]) if folder is None else folder
     files = {folder / path.relative_to(source): path for path in _files(source)}
-    _put({target: path.read_bytes() for target, path in files.items()}, folder)
+    _put({target: _copied(path) for target, path in files.items()}, folder)
     manifest = next(path for path in files if path.suffix in _MANIFESTS and path.parent == folder)
     return Written(tuple(files), manifest)
+
+
+def _copied(path: Path) -> bytes:
+    """The file's bytes; in a page, links out of the example become their words, for nothing lies there."""
+    data = path.read_bytes()
+    return _OUTWARDS.sub(rb"\1", data) if path.suffix == ".md" else data
 
 
 def _files(folder: Path) -> Iterator[Path]:
