@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Event
 
-from imagegen import closing, staging
+from imagegen import closing, staging, wiring
 from imagegen.clock import Clock, SystemClock
 from imagegen.domain.money import show
 from imagegen.domain.result import Summary
@@ -23,7 +23,7 @@ from imagegen.pool import Pool, Threads
 from imagegen.providers import Provider
 from imagegen.results import as_result
 from imagegen.stores import Store
-from imagegen.wiring import Project, open_store, providers
+from imagegen.wiring import Project
 from imagegen.worklist import write_work_list
 
 
@@ -42,8 +42,8 @@ def parts_of(project: Project, stop: Event, signal: Callable[[], int | None]) ->
     """The parts for `project`. `stop` ends every wait, `signal` tells the number of the signal that asked to stop."""
     clock = SystemClock(stop)
     return Parts(
-        store=open_store(project.settings.home),
-        providers=providers(project.settings, project.catalog, clock),
+        store=wiring.open_store(project.settings.home),
+        providers=wiring.providers(project.settings, project.catalog, clock),
         hands=lambda name, size: Threads(size, name),
         clock=clock,
         signal=signal,

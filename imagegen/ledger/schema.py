@@ -135,7 +135,7 @@ def _opened(path: Path, *, create: bool) -> sqlite3.Connection:
             raise StorageError(f"there is no ledger at {path}", "run a manifest first")
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=60)
-    connection.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA wal_autocheckpoint=4000")
     connection.execute("PRAGMA foreign_keys=OFF")
@@ -148,6 +148,19 @@ def _opened(path: Path, *, create: bool) -> sqlite3.Connection:
         path.chmod(0o600)
     _prepare(connection, path)
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection, patience: float = 60) -> None:
+    """Turn to WAL; for this one step SQLite does not wait by itself when another process opens a new ledger too."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if "locked" not in str(problem) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

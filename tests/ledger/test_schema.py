@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -149,3 +150,14 @@ def test_a_ledger_from_another_machine_is_adopted_with_a_notice(home: Path) -> N
         assert "ci-runner" in (ledger.notice or "")
     with closing(Ledger(home)) as ledger:
         assert ledger.notice is None
+
+
+def test_opened_while_another_process_makes_it(path: Path) -> None:
+    """A new file that somebody else is writing to at this moment is waited for: SQLite itself would not."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO theirs VALUES (1)")
+        threading.Timer(0.2, lambda: other.execute("COMMIT")).start()
+        with closing(schema.connect(path)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
