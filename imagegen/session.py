@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Event
 
-from imagegen import closing, staging, wiring
+from imagegen import closing, pool, staging, wiring
 from imagegen.clock import Clock, SystemClock
 from imagegen.domain.money import show
 from imagegen.domain.result import Summary
@@ -19,7 +19,7 @@ from imagegen.ledger.runs import FolderLock
 from imagegen.loop import Kit, Loop
 from imagegen.order import Order, Watcher
 from imagegen.output import OutputFolder
-from imagegen.pool import Pool, Threads
+from imagegen.pool import Pool
 from imagegen.providers import Provider
 from imagegen.results import as_result
 from imagegen.stores import Store
@@ -44,7 +44,7 @@ def parts_of(project: Project, stop: Event, signal: Callable[[], int | None]) ->
     return Parts(
         store=wiring.open_store(project.settings.home),
         providers=wiring.providers(project.settings, project.catalog, clock),
-        hands=lambda name, size: Threads(size, name),
+        hands=lambda name, size: pool.Threads(size, name),
         clock=clock,
         signal=signal,
     )

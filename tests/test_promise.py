@@ -31,8 +31,8 @@ concurrency: {openai: 2}
 rows:
   - {id: "1", prompt: "  A mug, ü  ", max_price: 0.10, tags: "a, b", use_case: product_shot}
   - {prompt: no id, model: gpt-image-2.5-flare, seed: null, n: 2, fit: auto}
-  - {id: e, prompt: p, image: [a.png, b.png], mask: m.png, strength: 0.3, lora: {path: l, weight: 0.1}}
-  - {id: o, prompt: p, text: Sale, options: {openai: {moderation: low, big: 12345678901234567890, f: 1.5e-7}}, guidance: 7.5}
+  - {id: e, prompt: p, image: [a.png, b.png], mask: m.png, strength: 0.3, guidance: 7.5, lora: {path: l, weight: 0.1}}
+  - {id: o, prompt: p, text: Sale, options: {openai: {moderation: low, big: 12345678901234567890, f: 1.5e-7}}}
   - {id: r, prompt: p, refiner: true, accept: {text: true}, needs_text: false}
 """
 

@@ -108,6 +108,67 @@ class PlanSummary(TypedDict):
     notes: list[str]
 
 
+class Both(TypedDict):
+    """What was and what is."""
+
+    old: Any
+    new: Any
+
+
+class BothUsd(TypedDict):
+    """An amount of money as it was and as it is."""
+
+    old: str | None
+    new: str | None
+
+
+class BothCounts(TypedDict):
+    """A number as it was and as it is."""
+
+    old: int
+    new: int
+
+
+Kind = Literal["added", "changed", "rerouted", "repriced", "state", "gone"]
+
+
+class PlanChange(TypedDict):
+    """`plan --against`: what has changed for one row."""
+
+    event: Literal["change"]
+    kind: Kind
+    id: str
+    was: str | None
+    place: str
+    pictures: BothCounts
+    fields: dict[str, Both]
+    route: dict[str, Both]
+    price_usd: BothUsd | None
+    cost_usd: BothUsd
+    state: Both | None
+    why: str | None
+
+
+class PlanComparison(TypedDict):
+    """`plan --against`: the last line."""
+
+    event: Literal["comparison"]
+    against: str
+    added: int
+    changed: int
+    rerouted: int
+    repriced: int
+    state: int
+    gone: int
+    settings: dict[str, Both]
+    cost_usd: BothUsd
+    buy: BothCounts
+    there: BothCounts
+    refused: BothCounts
+    made_usd: str
+    moved_usd: str
+
+
 class Figures(TypedDict):
     """Pictures and money of a group, or of all."""
 
@@ -231,6 +292,6 @@ class Estimate(Figures):
 #: Command -> its events.
 EVENTS: dict[str, tuple[type, ...]] = {
     "run": (RunRow, RunSummary),
-    "plan": (PlanRow, PlanSummary),
+    "plan": (PlanRow, PlanSummary, PlanChange, PlanComparison),
     "cost-estimate": (EstimateGroup, EstimateLanes, EstimateRoutes, Estimate),
 }

@@ -52,6 +52,10 @@ def test_of_plan_and_cost_estimate(imagegen: Imagegen, tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(MANIFEST)
     assert check("plan", lines(imagegen("plan", "m.yaml", "--json"))) == {"row", "plan"}
     assert check("plan", lines(imagegen("plan", "m.yaml", "--limit", "1", "--json"))) == {"row", "plan"}
+    (tmp_path / "n.yaml").write_text(MANIFEST.replace("A mug}", "A cup}") + "  - {id: new, prompt: A jug}\n")
+    imagegen("plan", "m.yaml", "-o", "m.jsonl")
+    compared = imagegen("plan", "n.yaml", "--against", "m.jsonl", "--json", "--model", "gpt-image-2.5-sunburst")
+    assert check("plan", lines(compared)) == {"change", "comparison"}
     asked = (
         "--json",
         "--lane",
