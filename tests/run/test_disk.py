@@ -206,7 +206,7 @@ def test_full_in_the_middle(disks: Disks, place: Place, cloud: Cloud, which: str
 def test_the_ledgers_disk_fills_up(disks: Disks, place: Place, cloud: Cloud) -> None:
     """No room for the books alone: what was answered waits in the spool, and is adopted when there is room."""
     elsewhere = place.folder / "elsewhere"
-    disks.mount(place.home, "size=230k")
+    disks.mount(place.home, "size=380k")
     for name in ("spool", "cache"):
         (elsewhere / name).mkdir(parents=True)
         (place.home / name).mkdir()
