@@ -117,10 +117,11 @@ def said(row: Row) -> str:
     return nfc(f'{row.prompt}\nReadable in the picture, spelled exactly like this: "{row.text}"')
 
 
-def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
-    """Decide the kind of `row`. Raises ManifestError at `place` for a model or use case that is not there."""
+def blueprint_of(row: Row, place: Place, context: Context, native: tuple[int, int] | None = None) -> Blueprint:
+    """Decide the kind of `row`, whose first input picture is of `native` pixels where that is known. Raises
+    ManifestError at `place` for a model or use case that is not there."""
     try:
-        chosen = _choose(row, context)
+        chosen = _choose(row, context, native)
     except UsageError as problem:
         raise ManifestError(*place, problem.what, problem.todo) from problem
     if isinstance(chosen, NoChoice):
@@ -145,7 +146,7 @@ def blueprint_of(row: Row, place: Place, context: Context) -> Blueprint:
     )
 
 
-def _choose(row: Row, context: Context) -> Choice | NoChoice:
+def _choose(row: Row, context: Context, native: tuple[int, int] | None) -> Choice | NoChoice:
     optimize: Any = context.optimize
     chosen = routing.choose(
         row,
@@ -159,6 +160,7 @@ def _choose(row: Row, context: Context) -> Choice | NoChoice:
         assume_alive=context.estimating,
         optimize=optimize,
         input_count=_inputs(row),
+        native=native,
         also=context.cut,
     )
     if isinstance(chosen, NoChoice) and context.estimating and context.enabled is not None:
@@ -170,6 +172,7 @@ def _choose(row: Row, context: Context) -> Choice | NoChoice:
             assume_alive=True,
             optimize=optimize,
             input_count=_inputs(row),
+            native=native,
             also=context.cut,
         )
         if isinstance(other, Choice):

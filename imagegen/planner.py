@@ -6,20 +6,22 @@ shows is what a run executes: there is no second estimate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from imagegen.blueprint import Blueprint, blueprint_of, said
 from imagegen.context import Context
-from imagegen.domain.inputs import Inputs, has_inputs
+from imagegen.domain.given import NOT_LOOKED_AT, Given
+from imagegen.domain.inputs import Inputs, has_inputs, named
 from imagegen.domain.model import Estimate
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request
 from imagegen.domain.row import NOT_THE_PICTURE, Place, Placed, Row
+from imagegen.errors import ManifestError
 
-__all__ = ["Context", "Draft", "Planned", "Seen", "fingerprint", "plan"]
+__all__ = ["Context", "Draft", "Planned", "Seen", "doomed", "fingerprint", "plan"]
 
 #: Rows looked up at once.
 CHUNK = 500
@@ -89,7 +91,7 @@ class Planned(NamedTuple):
 
 
 Look = Callable[[Sequence[Draft]], Sequence[Seen | None]]
-Refuses = Callable[[Request], str | None]
+Refuses = Callable[[Request, Mapping[str, Given]], str | None]
 
 
 def plan(
@@ -117,15 +119,33 @@ def plan(
             yield _planned(draft, None if draft.row.id in redo else known, asks)
 
 
+def doomed(context: Context, refuses: Refuses) -> Callable[[Row], bool]:
+    """Whether planning refuses a row whatever its input pictures hold: then nobody need fetch them."""
+    memo: dict[Any, Blueprint] = {}
+    by_name = replace(context, inputs=named)
+
+    def told(row: Row) -> bool:
+        if not has_inputs(row):
+            return False
+        try:
+            draft = next(_drafts([Placed(row, Place("", 0))], by_name, memo))
+        except ManifestError:  # told at its place when the row is planned
+            return False
+        return _planned(draft, None, refuses).state == "refused"
+
+    return told
+
+
 def _drafts(rows: Iterable[Placed], context: Context, memo: dict[Any, Blueprint]) -> Iterator[Draft]:
     for row, place, name in rows:
-        shape = _shape(row)
+        inputs = context.inputs(row, place) if has_inputs(row) else None
+        native = inputs.native if inputs and row.size is None and row.aspect_ratio is None else None
+        shape = (_shape(row), native)
         found = memo.get(shape)
         if found is None:
             if len(memo) >= MEMO:
                 memo.clear()
-            found = memo[shape] = blueprint_of(row, place, context)
-        inputs = context.inputs(row, place) if has_inputs(row) else None
+            found = memo[shape] = blueprint_of(row, place, context, native)
         for sample in range(row.n):
             yield Draft(row, place, name, sample, found, inputs)
 
@@ -179,7 +199,8 @@ def _refusal(draft: Draft, price: Estimate, refuses: Refuses | None) -> str:
     if price.most is None:
         return f"nobody knows the price of {blueprint.model} here; state one in a catalogue file, or name another model"
     request = blueprint.request(row, draft.sample, draft.inputs)
-    return (refuses(request) or "") if request else ""
+    given = draft.inputs.given if draft.inputs else NOT_LOOKED_AT
+    return (refuses(request, given) or "") if request else ""
 
 
 def _moved(draft: Draft, seen: Seen) -> str:

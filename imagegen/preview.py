@@ -85,7 +85,7 @@ def refusing(project: Project) -> tuple[Refuses, frozenset[str]]:
     """Asks a provider what it would refuse; and those that this version can ask. No key is needed for that."""
     keys = dict.fromkeys(KEY_VARIABLES, Secret("none"))
     known = providers(replace(project.settings, keys=keys), project.catalog, SystemClock())
-    return lambda request: known[request.provider].refuses(request), frozenset(known)
+    return lambda request, given: known[request.provider].refuses(request, given), frozenset(known)
 
 
 def notes(project: Project, totals: Totals, retired: bool = True) -> list[str]:

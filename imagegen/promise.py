@@ -32,7 +32,7 @@ BOUGHT = frozenset({"buy", "shared"})
 THERE = frozenset({"cached", "kept"})
 
 #: Parameters that are known only when the input pictures are.
-FROM_INPUTS = frozenset({"images", "mask", "control_image", "seed"})
+FROM_INPUTS = frozenset({"images", "mask", "control_image", "seed", "width", "height"})
 
 #: Flags that a plan has decided, as those that set fields of all rows.
 _DECIDED = ("routes", "optimize")
@@ -151,7 +151,7 @@ class Promise:
         if then not in BOUGHT:
             was = "there" if then in THERE else then
             return f"was {was} when the plan was made and would have to be bought now, for {_price(picture.cost)}", ""
-        if then == "buy" and _prices(picture) != (said.get("cost_usd"), said.get("at_most_usd")):
+        if then == "buy" and not _as_priced(picture, said):
             return f"was planned for {_price(nano(said['cost_usd']))} and would cost {_price(picture.cost)} now", ""
         return self._callable(picture)
 
@@ -202,6 +202,15 @@ def _word(value: Any) -> str:
 def _prices(picture: Planned) -> tuple[str | None, str | None]:
     cost, most = picture.cost, picture.most
     return None if cost is None else plain(cost), None if most is None else plain(most)
+
+
+def _as_priced(picture: Planned, said: Mapping[str, Any]) -> bool:
+    """Whether `picture` costs what was `said`; no more than that at most, where an input picture decides its size
+    and nobody had seen that."""
+    if _prices(picture) == (said.get("cost_usd"), said.get("at_most_usd")):
+        return True
+    promised = said.get("at_most_usd") if said.get("unfetched") else None
+    return promised is not None and picture.most is not None and picture.most <= nano(promised)
 
 
 def _price(cost: int | None) -> str:

@@ -16,7 +16,7 @@ from imagegen.catalog.fields import suggestion
 from imagegen.clock import Clock
 from imagegen.context import Context
 from imagegen.domain.model import Offer
-from imagegen.domain.row import Placed
+from imagegen.domain.row import Placed, Row
 from imagegen.errors import ManifestError, SettingsError
 from imagegen.inputs import Sources
 from imagegen.ledger.budgets import Budget
@@ -68,13 +68,23 @@ class Project:
         return Budget(**self.settings.budgets)
 
     def supplied(
-        self, refetch: bool, wanted: Selection, heed: Callable[[], None], note: Callable[[str], None]
+        self,
+        refetch: bool,
+        wanted: Selection,
+        heed: Callable[[], None],
+        note: Callable[[str], None],
+        doomed: Callable[[Row], bool],
     ) -> Iterator[Placed]:
-        """The rows in order; the input pictures of those `wanted` are fetched on the way: see `Sources.fetched`."""
+        """The rows in order; the input pictures of those `wanted` are fetched on the way, unless the row is `doomed`
+        all the same: see `Sources.fetched`."""
         rows = self.manifest.rows()
         if self.sources is None:
             return rows
-        return self.sources.fetched(rows, wanted=wanted.takes, refetch=refetch, heed=heed, note=note)
+
+        def asked(row: Row) -> bool:
+            return wanted.takes(row) and not doomed(row)
+
+        return self.sources.fetched(rows, wanted=asked, refetch=refetch, heed=heed, note=note)
 
     def keeper(self) -> Callable[[list[Planned]], list[Planned]]:
         """What the next pictures of a run must pass: see `Promise.keeper`; for a manifest it lets all pass."""

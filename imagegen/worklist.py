@@ -6,17 +6,19 @@ Raises where the run must not begin: rows that planning refuses, names that nobo
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from imagegen import staging
 from imagegen.blueprint import PLACEHOLDER
+from imagegen.domain.given import Given
+from imagegen.domain.request import Request
 from imagegen.errors import Exit, ImagegenError, ManifestError, UsageError
 from imagegen.ledger import jobs
 from imagegen.loop import Kit
 from imagegen.order import Order, Watcher
-from imagegen.planner import CHUNK, Planned, plan
+from imagegen.planner import CHUNK, Planned, doomed, plan
 from imagegen.selection import Selection
 from imagegen.shelf import Shelf
 from imagegen.wiring import Project
@@ -25,14 +27,23 @@ from imagegen.wiring import Project
 def write_work_list(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
     refused, keyless, seq, seen = 0, 0, 0, set[str]()
+
+    def refuses(request: Request, given: Mapping[str, Given]) -> str | None:
+        provider = kit.providers.get(request.provider)
+        return provider.refuses(request, given) if provider else None
+
     able, selection, held = bool(project.context.enabled), Selection(order.only, order.limit), project.keeper()
     with kit.ledger.reading() as reader:
         shelf = Shelf(project.settings, kit.desk.store, reader, kit.desk.collection, order.reroute, order.retry_unknown)
+        wanted = Selection(order.only, order.limit)
+        rows = project.supplied(
+            order.refetch, wanted, lambda: _heed(kit), watcher.note, doomed(project.context, refuses)
+        )
         planned = plan(
-            project.supplied(order.refetch, Selection(order.only, order.limit), lambda: _heed(kit), watcher.note),
+            rows,
             project.context,
             look=shelf.look,
-            refuses=lambda request: kit.providers[request.provider].refuses(request),
+            refuses=refuses,
             asked=frozenset(kit.providers),
             redo=order.redo,
         )

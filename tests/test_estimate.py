@@ -117,7 +117,7 @@ def test_an_unknown_price_is_never_nothing() -> None:
 def test_a_refusal_for_another_reason_has_no_unknown_price() -> None:
     """That some loser has no known price does not make the price of a refused row unknown."""
 
-    def refuses(_: object) -> str:
+    def refuses(_: object, given: object) -> str:
         return "no"
 
     totals = added([{"image": "mug.png"}], preset("current"), refuses=refuses)

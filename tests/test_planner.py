@@ -104,7 +104,7 @@ def test_the_provider_is_asked_before_a_cent_is_spent() -> None:
     """What a provider would refuse is refused in the plan, with its sentence and no price."""
     asked: list[Request] = []
 
-    def refuses(request: Request) -> str | None:
+    def refuses(request: Request, given: object) -> str | None:
         asked.append(request)
         return "no mugs" if "mug" in request.prompt else None
 
@@ -119,7 +119,7 @@ def test_the_provider_is_asked_before_a_cent_is_spent() -> None:
 def test_only_providers_that_can_be_asked_are_asked() -> None:
     """A provider that this version cannot call refuses nothing while planning."""
     rows = [{"use_case": "product_shot"}, {"use_case": "thumbnail"}]
-    items = planned(rows, refuses=lambda request: request.provider, asked=frozenset({"openai"}))
+    items = planned(rows, refuses=lambda request, given: request.provider, asked=frozenset({"openai"}))
     assert [(item.state, item.reason) for item in items] == [("refused", "openai"), ("buy", "")]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from imagegen.domain.given import Given
 from imagegen.domain.request import Request
 from imagegen.domain.row import Place, Row
 
@@ -13,7 +14,8 @@ from imagegen.domain.row import Place, Row
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """A row's input pictures by the SHA-256 of their bytes; by what the row calls them where those are not known
-    yet (`unknown`). `files` says where the bytes of each digest lie. `trouble`: why one of them cannot be had."""
+    yet (`unknown`). `files` says where the bytes of each digest lie, `given` what they are. `trouble`: why one of
+    them cannot be had."""
 
     images: tuple[str, ...] = ()
     mask: str | None = None
@@ -21,6 +23,13 @@ class Inputs:
     files: tuple[tuple[str, str], ...] = ()
     unknown: bool = False
     trouble: str = ""
+    given: Mapping[str, Given] = field(default_factory=dict, compare=False)
+
+    @property
+    def native(self) -> tuple[int, int] | None:
+        """Width and height of the first picture, where they are known."""
+        first = self.given.get(self.images[0]) if self.images else None
+        return (first.width, first.height) if first and first.width and first.height else None
 
     def into(self, request: Request) -> Request:
         """`request` with these pictures."""

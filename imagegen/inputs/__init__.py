@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from threading import Event
 
+from imagegen.domain.given import Given
 from imagegen.domain.inputs import Inputs, has_inputs, images_of
 from imagegen.domain.row import Place, Placed, Row
 from imagegen.errors import ManifestError
@@ -48,12 +49,14 @@ class Sources:
         self._folder, self._kept = folder, home / "inputs"
         self._hosts, self._known = hosts, Known(home / "inputs")
         self._memo: dict[str, tuple[Stamp, str]] = {}
+        self._looks: dict[str, Given] = {}
         self._asked: dict[str, str] = {}
         self._running = False
 
     def resolve(self, row: Row, place: Place) -> Inputs:
         """The input pictures of `row`. Raises ManifestError at `place` for a file that is missing or no picture."""
         files: dict[str, str] = {}
+        given: dict[str, Given] = {}
         troubles: list[str] = []
 
         def found(field: str, name: str | None) -> str | None:
@@ -61,6 +64,8 @@ class Sources:
                 return None
             try:
                 digest, path = self._found(name)
+                if digest is not None:
+                    given[digest] = self._look(digest, path)
             except BadInput as problem:
                 raise ManifestError(*place, f"{field}: {_short(name)} {problem.what}", problem.todo) from None
             if digest is None:
@@ -72,7 +77,7 @@ class Sources:
         images = tuple(found("image", name) or "" for name in images_of(row))
         mask, control = found("mask", row.mask), found("control", row.control)
         trouble = next((each for each in troubles if each), "")
-        return Inputs(images, mask, control, tuple(files.items()), bool(troubles), trouble)
+        return Inputs(images, mask, control, tuple(files.items()), bool(troubles), trouble, given)
 
     def fetched(
         self,
@@ -125,13 +130,31 @@ class Sources:
             digest = str(facts["digest"])
         else:
             data, state = local.read(path)
-            digest = local.digest_of(data)
+            digest, given = local.named(data)
+            self._looked(digest, given)
             if time.time() - max(state[1], state[2]) / 1e9 > YOUNG:
                 self._known.put(f"file:{path}", {"stamp": list(state), "digest": digest})
         if len(self._memo) >= MEMO:
             self._memo.clear()
         self._memo[path] = state, digest
         return digest
+
+    def _look(self, digest: str, path: str) -> Given:
+        """What the picture `digest`, whose bytes lie at `path`, is; the file is read once. Raises BadInput."""
+        if digest in self._looks:
+            return self._looks[digest]
+        try:
+            return self._looked(digest, Given(**self._known.get(f"picture:{digest}") or {}), new=False)
+        except TypeError:  # never looked at, or by another version
+            return self._looked(digest, local.look(local.read(path)[0]))
+
+    def _looked(self, digest: str, given: Given, *, new: bool = True) -> Given:
+        if len(self._looks) >= MEMO:
+            self._looks.clear()
+        self._looks[digest] = given
+        if new:
+            self._known.put(f"picture:{digest}", asdict(given))
+        return given
 
     def _facts(self, url: str) -> Mapping[str, str] | None:
         """What is known of a URL whose picture is here."""

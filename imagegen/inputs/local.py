@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagegen import container
+from imagegen.domain.given import Given
 from imagegen.picture import MOST_PIXELS
 
 #: Bytes above which a picture is not taken: no provider takes larger ones.
 MOST_BYTES = 50 * 10**6
+#: Colour types of PNG with an alpha channel, the 26th byte of the file: grey, and colours.
+_PNG_ALPHA = (4, 6)
 #: What tells one state of a file from another.
 Stamp = tuple[int, ...]
 
@@ -55,6 +58,17 @@ def stamp(found: os.stat_result) -> Stamp:
 
 def digest_of(data: bytes) -> str:
     """The digest of a picture's bytes, its type and size checked without decoding it. Raises BadInput."""
+    return named(data)[0]
+
+
+def named(data: bytes) -> tuple[str, Given]:
+    """The digest of a picture's bytes, and what their header says. Raises BadInput."""
+    given = look(data)
+    return hashlib.sha256(data).hexdigest(), given
+
+
+def look(data: bytes) -> Given:
+    """What the header of a picture says, without decoding it. Raises BadInput for what is no picture to take."""
     if len(data) > MOST_BYTES:
         raise _too_large()
     try:
@@ -64,7 +78,8 @@ def digest_of(data: bytes) -> str:
     if found.width * found.height > MOST_PIXELS:
         what = f"says it is {found.width}x{found.height}, more than {MOST_PIXELS:,} pixels"
         raise BadInput(what, "make it smaller")
-    return hashlib.sha256(data).hexdigest()
+    alpha = found.format == "png" and data[25] in _PNG_ALPHA
+    return Given(found.format, found.width, found.height, len(data), alpha)
 
 
 def gather(files: Mapping[str, str]) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.outcome import Outcome
 from imagegen.domain.request import Request
 
@@ -68,8 +69,9 @@ class Provider(Protocol):
     def limits(self) -> Limits:
         """What the provider bears; the user's settings already applied."""
 
-    def refuses(self, request: Request) -> str | None:
-        """Asked while planning, before a cent is spent: a sentence when the provider would refuse."""
+    def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
+        """Asked while planning, before a cent is spent: a sentence when the provider would refuse. `given`: what is
+        known of the input pictures, by digest; of what is missing there nothing is said."""
 
     def shares(self, request: Request) -> Hashable:
         """Requests with equal values may ride in one batch."""

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.outcome import Artifact, Charge, Failed, Made, Outcome
 from imagegen.domain.request import Request, key, nfc
 from imagegen.picture import BadPicture
@@ -50,7 +51,7 @@ class Placeholder:
         """One picture at a time, no rates."""
         return self._limits
 
-    def refuses(self, request: Request) -> str | None:
+    def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
         """None for every request whose picture a computer can hold."""
         width, height = _size(request)
         if width * height > MOST_PIXELS:

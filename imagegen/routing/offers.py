@@ -79,7 +79,7 @@ def judge(row: Row, wish: Wish, entry: Entry, model: Model, offer: Offer, terms:
         known = f"only {', '.join(offer.qualities)}" if offer.qualities else "it knows no quality levels"
         return loser("quality", f"has no quality {asked}, {known}")
     quality = asked or next((one for one in wish.qualities if one in offer.qualities), offer.default_quality)
-    cost = _costs(offer, quality, terms)
+    cost = _costs(row, offer, quality, terms)
     plan, soft_note = _size_plan(row, wish, offer, lambda size: cost(size).expected, terms)
     if isinstance(plan, str):
         return loser("size", plan)
@@ -144,9 +144,11 @@ def _needs(row: Row, wish: Wish) -> list[tuple[str, str]]:
     return [(capability, what) for capability, needed, what in asked if needed]
 
 
-def _costs(offer: Offer, quality: str | None, terms: Terms) -> Callable[[Size], Estimate]:
-    """Prices a size of this offer; every input picture counts as one megapixel."""
-    inputs = (1.0,) * terms.input_count
+def _costs(row: Row, offer: Offer, quality: str | None, terms: Terms) -> Callable[[Size], Estimate]:
+    """Prices a size of this offer; every input picture counts as one megapixel. A mask goes in as a picture where
+    pictures are paid for by token."""
+    masks = bool(row.mask) and offer.price is not None and offer.price.kind == "tokens"
+    inputs = (1.0,) * (terms.input_count + masks)
     return lambda size: prices.unit(offer.price, size, quality, inputs)
 
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from tests.cloud.book import Asked, Book, Charged
 from tests.cloud.faults import FAULTS, Faults
 from tests.cloud.http import Answer, Connection
-from tests.cloud.openai import PATH, Dialect
+from tests.cloud.openai import PATHS, Dialect
 from tests.cloud.openai_rules import MODELS
 
 __all__ = ["FAULTS", "Asked", "Charged", "Cloud", "Faults"]
@@ -96,8 +96,8 @@ class Cloud:
         self._loop.close()
 
     def _handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        if (method, path) == ("POST", PATH):
-            return self._dialect.handle(headers, body)
+        if method == "POST" and path in PATHS:
+            return self._dialect.handle(path, headers, body)
         if (method, path) == ("GET", "/_bill"):
             return Answer(200, json.dumps(self.book.bill()).encode())
         if (method, path) == ("POST", "/_faults"):

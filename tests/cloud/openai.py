@@ -1,4 +1,4 @@
-"""OpenAI's dialect: POST /v1/images/generations as the real service answers it, and its bill."""
+"""OpenAI's dialect: POST /v1/images/generations and /edits as the real service answers them, and its bill."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.cloud import openai_edits as edits
 from tests.cloud import openai_prices as prices
 from tests.cloud import openai_rules as rules
 from tests.cloud.book import Asked, Book, Charged
@@ -17,6 +18,7 @@ from tests.cloud.http import Answer
 from tests.cloud.pictures import blank, picture
 
 PATH = "/v1/images/generations"
+PATHS = (PATH, edits.PATH)
 #: Faults that change the answer's way over the wire, not its content.
 WIRE: dict[str, dict[str, Any]] = {
     "cut_accepted": {"cut": "now"},
@@ -32,35 +34,38 @@ class Dialect:
     def __init__(self, book: Book, faults: Faults, latency: float) -> None:
         self.book, self.faults, self.latency = book, faults, latency
 
-    def handle(self, headers: Mapping[str, str], raw: bytes) -> Answer:
+    def handle(self, path: str, headers: Mapping[str, str], raw: bytes) -> Answer:
         """One request, answered and noted."""
-        number = self.book.next()
-        try:
-            body = json.loads(raw)
-        except ValueError:
-            body = None
-        noted = body if isinstance(body, dict) else {}
+        number, form = self.book.next(), None
+        if path == edits.PATH:
+            form = edits.Form(headers.get("content-type", ""), raw)
+            body, noted = form.fields, form.noted()
+        else:
+            body = _json(raw)
+            noted = body if isinstance(body, dict) else {}
         fault = self.faults.strike(number, str(noted.get("prompt", "")))
-        answer = self._answer(number, headers, body, fault)
-        self.book.requests.append(Asked(number, PATH, noted, answer.status, fault.kind if fault else None))
+        answer = self._answer(number, headers, body, form, fault)
+        self.book.requests.append(Asked(number, path, noted, answer.status, fault.kind if fault else None))
         return answer
 
-    def _answer(self, number: int, headers: Mapping[str, str], body: Any, fault: Rule | None) -> Answer:
+    def _answer(
+        self, number: int, headers: Mapping[str, str], body: Any, form: edits.Form | None, fault: Rule | None
+    ) -> Answer:
         if not headers.get("authorization", "").startswith("Bearer ") or len(headers["authorization"]) < 8:
             return _error(number, rules.Flaw(401, None, None, "You didn't provide an API key."))
         if fault and fault.kind in REFUSED:
             return REFUSED[fault.kind](number, headers, fault)
-        flaw = rules.flaw(body)
+        flaw = form.flaw() if form else rules.flaw(body)
         if flaw:
             return _error(number, flaw)
-        return self._accept(number, body, fault)
+        return self._accept(number, body, form, fault)
 
-    def _accept(self, number: int, body: dict[str, Any], fault: Rule | None) -> Answer:
+    def _accept(self, number: int, body: dict[str, Any], form: edits.Form | None, fault: Rule | None) -> Answer:
         """From here on it costs money."""
         kind = fault.kind if fault else ""
         n = body.get("n", 1) + {"fewer": -1, "more": 1}.get(kind, 0)
         width, height, quality = _settled(body)
-        usage, amount = _cost(body, n, width, height, quality)
+        usage, amount = _cost(body, n, width, height, quality, form.tokens() if form else 0)
         self.book.charge(
             Charged(number, body["prompt"], body["model"], f"{width}x{height}", quality, n, amount),
         )
@@ -70,10 +75,18 @@ class Dialect:
             return _page(200)(number, {}, fault)
         usage = None if kind == "no_usage" else usage
         shown = 0 if kind == "empty" else n
-        pictures = [_encoded(body, index, width, height, kind) for index in range(shown)]
+        look = body | {"prompt": json.dumps(form.noted())} if form else body
+        pictures = [_encoded(look, index, width, height, kind) for index in range(shown)]
         content = _content(body, pictures, f"{width}x{height}", quality, usage)
         drip = fault.seconds if fault and kind == "slow_body" else 0.0
         return Answer(200, content, _headers(number), delay=self.latency, drip=drip, **WIRE.get(kind, {}))
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
 
 
 def _settled(body: dict[str, Any]) -> tuple[int, int, str]:
@@ -86,21 +99,23 @@ def _settled(body: dict[str, Any]) -> tuple[int, int, str]:
     return width, height, "high" if quality == "auto" else quality
 
 
-def _cost(body: dict[str, Any], n: int, width: int, height: int, quality: str) -> tuple[dict[str, Any] | None, int]:
-    """The `usage` object (DALL-E has none) and the amount in nanodollars."""
+def _cost(
+    body: dict[str, Any], n: int, width: int, height: int, quality: str, given: int
+) -> tuple[dict[str, Any] | None, int]:
+    """The `usage` object (DALL-E has none) and the amount in nanodollars, `given` tokens of input pictures among it."""
     if body["model"].startswith("dall-e"):
         return None, n * prices.dalle_price(body["model"], quality, width, height)
     text = prices.text_tokens(body["prompt"])
     image = n * prices.image_tokens(body["model"], quality, width, height)
     text_price, image_price = prices.token_prices(body["model"])
     usage = {
-        "input_tokens": text,
+        "input_tokens": text + given,
         "output_tokens": image,
-        "total_tokens": text + image,
-        "input_tokens_details": {"text_tokens": text, "image_tokens": 0},
+        "total_tokens": text + given + image,
+        "input_tokens_details": {"text_tokens": text, "image_tokens": given},
         "output_tokens_details": {"text_tokens": 0, "image_tokens": image},
     }
-    return usage, text * text_price + image * image_price
+    return usage, text * text_price + given * prices.given_price(body["model"]) + image * image_price
 
 
 def _encoded(body: dict[str, Any], index: int, width: int, height: int, kind: str) -> bytes:

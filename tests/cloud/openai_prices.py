@@ -44,6 +44,11 @@ def token_prices(model: str) -> tuple[int, int]:
     return 5_000, 40_000 if model == "gpt-image-1" else 30_000
 
 
+def given_price(model: str) -> int:
+    """Nanodollars per image token in."""
+    return 2_500 if model.startswith("gpt-image-1-mini") else 10_000 if model == "gpt-image-1" else 8_000
+
+
 def dalle_price(model: str, quality: str, width: int, height: int) -> int:
     """Nanodollars for one DALL-E picture."""
     if model == "dall-e-2":

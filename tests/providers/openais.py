@@ -18,9 +18,10 @@ FLEXIBLE = SizeRule(THREE[0], THREE, step=16, max_edge=3840, min_pixels=655_360,
 DALLE = SizeRule(THREE[0], (THREE[0], Size(1792, 1024), Size(1024, 1792)))
 
 
-def price(text_in: str, image_out: str) -> Price:
+def price(text_in: str, image_out: str, image_in: str = "8") -> Price:
     """By token, dollars per million."""
-    return Price("tokens", "test", date(2026, 11, 22), text_in=nano(text_in), image_out=nano(image_out))
+    amounts = {"text_in": nano(text_in), "image_in": nano(image_in), "image_out": nano(image_out)}
+    return Price("tokens", "test", date(2026, 11, 22), **amounts)
 
 
 def gpt(name: str, cost: Price, sizes: SizeRule = FLEXIBLE, *qualities: str) -> Offer:
@@ -30,10 +31,11 @@ def gpt(name: str, cost: Price, sizes: SizeRule = FLEXIBLE, *qualities: str) -> 
         api_name=name,
         sizes=sizes,
         price=cost,
-        can=frozenset({"text", "alpha"}),
+        can=frozenset({"text", "alpha", "edit", "mask"}),
         qualities=qualities or ("low", "medium", "high", "xhigh", "max"),
         formats=("png", "jpeg", "webp"),
         max_prompt=32_000,
+        max_inputs=16,
         max_images=4,
     )
 
@@ -56,7 +58,7 @@ def dalle(quality: str, square: str, wide: str) -> Offer:
 OFFERS = {
     "gpt-image-2.5-flare": gpt("gpt-image-2.5-flare", price("5", "30")),
     "gpt-image-2": gpt("gpt-image-2", price("5", "30"), FLEXIBLE, "low", "medium", "high"),
-    "gpt-image-1": gpt("gpt-image-1", price("5", "40"), SizeRule(THREE[0], THREE), "low", "medium", "high"),
+    "gpt-image-1": gpt("gpt-image-1", price("5", "40", "10"), SizeRule(THREE[0], THREE), "low", "medium", "high"),
     "dall-e-3": dalle("standard", "0.04", "0.08"),
     "dall-e-3-hd": dalle("hd", "0.08", "0.12"),
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imagegen.clock import Clock
+from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.outcome import Artifact, Charge, Failed, Made, Outcome
 from imagegen.domain.request import Request, key
 from imagegen.providers import Limits, Slip
@@ -46,7 +47,7 @@ class Scripted:
     def limits(self) -> Limits:
         return self.given
 
-    def refuses(self, request: Request) -> str | None:
+    def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
         return "not today" if request.prompt == "no" else None
 
     def shares(self, request: Request) -> Hashable:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from imagegen.clock import SystemClock
+from imagegen.domain.outcome import Outcome
 from imagegen.domain.request import Request
-from imagegen.providers import Provider
+from imagegen.providers import Provider, Slip
+from imagegen.providers.openai import OpenAI
 from imagegen.providers.wrap import breaking, limited, retrying
 from tests.cloud import Cloud
+from tests.cloud.pictures import picture
 from tests.providers.contract import Contract, WireContract
 from tests.providers.openais import ask, connect
+
+#: Two pictures and a mask for the first, all of 64x48 pixels, by their digests.
+PICTURES = {
+    hashlib.sha256(data).hexdigest(): data
+    for data in (picture("mug", 64, 48, "jpeg"), picture("cup", 64, 48), picture("mask", 64, 48, alpha=True))
+}
 
 
 class TestOpenAI(WireContract):
@@ -44,6 +54,35 @@ class TestOpenAIOldManners(TestOpenAI):
     @pytest.fixture
     def refused(self) -> Request:
         return ask(model="dall-e-3", quality="low")
+
+
+class Supplied:
+    """A provider that has the bytes of some input pictures at hand, whatever it is given."""
+
+    def __init__(self, inner: OpenAI, inputs: Mapping[str, bytes]) -> None:
+        self.inner, self.inputs = inner, inputs
+        self.limits, self.refuses, self.shares = inner.limits, inner.refuses, inner.shares
+
+    def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
+        return self.inner.generate(batch, {**self.inputs, **inputs}, slip)
+
+
+class TestOpenAIEdits(TestOpenAI):
+    """A row with pictures and a mask: the same promises on the other path."""
+
+    @pytest.fixture
+    def provider(self, cloud: Cloud) -> Iterator[Provider]:
+        inner = connect(cloud)
+        yield Supplied(inner, PICTURES)
+        inner.close()
+
+    @pytest.fixture
+    def request_(self) -> Request:
+        return ask(images=tuple(PICTURES)[:2], mask=tuple(PICTURES)[2])
+
+    @pytest.fixture
+    def refused(self) -> Request:
+        return ask(images=tuple(PICTURES)[:2] * 9)
 
 
 class TestWrapped(TestOpenAI):

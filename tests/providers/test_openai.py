@@ -105,8 +105,6 @@ def test_prompts_travel_as_they_are_hashed(cloud: Cloud, provider: OpenAI) -> No
     [
         ({"model": "gpt-image-9"}, "does not serve"),
         ({"kind": "judge"}, "not judge"),
-        ({"images": ("0" * 64,)}, "not supported by this version"),
-        ({"mask": "0" * 64}, "not supported by this version"),
         ({"negative_prompt": "blur"}, "no negative prompt"),
         ({"seed": 7}, "no seed"),
         ({"steps": 30}, "no inference steps"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud import Cloud
+from tests.cloud.pictures import picture
 from tests.run.cloudrun import Driver, Place, guarded
 
 #: Faults of single rows, by a piece of the prompt: what passes by itself, what is refused, what breaks off.
@@ -64,3 +66,22 @@ def test_nothing_is_sent_to_a_closed_door(place: tuple[Place, Cloud]) -> None:
     assert {attempt.state for attempt in here.books.attempts()} == {"free"}
     assert len(here.books.attempts()) == 6
     assert len(cloud.requests) == 0
+
+
+def test_one_request_per_edit(place: tuple[Place, Cloud]) -> None:
+    """The same holds where pictures go out: retries send them again whole, what is paid for is not sent again."""
+    here, cloud = place
+    cloud.faults.script([fault for fault in SCRIPT if fault["prompt"] in ("row01", "row05", "row07", "row08")])
+    mug = here.path / "mug.png"
+    mug.write_bytes(picture("mug", 64, 48))
+    rows = [{"id": f"row{n:02}", "prompt": f"row{n:02}", "image": str(mug)} for n in (0, 1, 5, 7, 8)]
+    manifest = here.manifest(rows)
+    for _ in range(2):
+        here.run(manifest)
+        sent = [attempt for attempt in here.books.attempts() if attempt.sent is not None]
+        assert len(sent) == len(cloud.requests)
+        cloud.faults.clear()
+    wire = Counter(asked.prompt for asked in cloud.requests)
+    assert wire == {"row00": 1, "row01": 3, "row05": 1, "row07": 1, "row08": 1}
+    assert {asked.path for asked in cloud.requests} == {"/v1/images/edits"}
+    assert {asked.body["image"][0] for asked in cloud.requests} == {hashlib.sha256(mug.read_bytes()).hexdigest()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
+from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.outcome import Artifact, Charge, Made, Outcome
 from imagegen.domain.request import Request, key
 from imagegen.providers import Limits, Slip
@@ -29,7 +30,7 @@ class Tiny:
     def limits(self) -> Limits:
         return self._limits
 
-    def refuses(self, request: Request) -> str | None:
+    def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
         return None
 
     def shares(self, request: Request) -> Hashable:

@@ -1,23 +1,27 @@
-"""OpenAI's images, live: OpenAI itself and every server that speaks its dialect. Generations only.
+"""OpenAI's images, live: OpenAI itself and every server that speaks its dialect. Generations and edits.
 
     rules.py    what is refused while planning, and the body that goes over the wire
+    edits.py    the same for input pictures and masks: what is refused, and the parts that carry them
     call.py     one call through the SDK, its answer spooled as it comes
     answer.py   an answer's bytes -> outcomes
     errors.py   an error of the SDK -> an outcome
 
-Models, sizes and prices come in as Offers; nothing here knows a model by name but for DALL-E's old manners.
+Models, sizes and prices come in as Offers; nothing here knows a model by name but for DALL-E's old manners
+and for who takes `input_fidelity`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.model import Offer
 from imagegen.domain.outcome import Failed, Outcome, Unknown
 from imagegen.domain.request import Key, Request, key
 from imagegen.providers import Limits, Slip
-from imagegen.providers.openai import answer, errors, rules
+from imagegen.providers.openai import answer, edits, errors, rules
 from imagegen.providers.openai.call import Call, Line, Timeouts
 
 __all__ = ["OpenAI", "Timeouts"]
@@ -48,12 +52,12 @@ class OpenAI:
         """As wiring set them."""
         return self._limits
 
-    def refuses(self, request: Request) -> str | None:
+    def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
         """A sentence when OpenAI would refuse `request`, or when this version cannot ask for it."""
         offer = self._offers.get(request.model)
         if offer is None:
             return f"{self._name} does not serve the model {request.model}"
-        return rules.refusal(request, offer)
+        return rules.refusal(request, offer, given)
 
     def shares(self, request: Request) -> Hashable:
         """Samples of one request ride together, as many as the model makes in one call."""
@@ -63,10 +67,12 @@ class OpenAI:
     def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
         """One call for the whole batch; see `imagegen.providers.Provider`."""
         keys = [key(request) for request in batch]
-        stopped = self._stopped(batch, slip)
+        stopped, given = self._stopped(batch, slip), NOT_LOOKED_AT
+        if stopped is None and slip.answer is None:
+            stopped, given = self._looked(batch[0], inputs)
         if stopped is not None:
             return iter([replace(stopped, key=each) for each in keys])
-        return iter(self._made(batch, keys, slip))
+        return iter(self._made(batch, keys, edits.parts(batch[0], inputs, given) if given else {}, slip))
 
     def close(self) -> None:
         """Close the connections. The next call opens new ones."""
@@ -83,12 +89,31 @@ class OpenAI:
         reason = self._gone.get(batch[0].model) or self.refuses(batch[0])
         return Failed("", reason) if reason else None
 
-    def _made(self, batch: Sequence[Request], keys: list[Key], slip: Slip) -> list[Outcome]:
+    def _looked(self, request: Request, inputs: Mapping[str, bytes]) -> tuple[Failed | None, Mapping[str, Given]]:
+        """What the input pictures of `request` are; and why they keep it from being sent, if they do."""
+        if not edits.named(request):
+            return None, NOT_LOOKED_AT
+        from imagegen.inputs import BadInput, local
+
+        given: dict[str, Given] = {}
+        for digest in edits.named(request):
+            if digest not in inputs:
+                return Failed("", f"the input picture {digest[:12]}… is not at hand"), given
+            try:
+                given[digest] = local.look(inputs[digest])
+            except BadInput as problem:
+                return Failed("", f"an input picture {problem.what}"), given
+        reason = self.refuses(request, given)
+        return (Failed("", reason) if reason else None), given
+
+    def _made(
+        self, batch: Sequence[Request], keys: list[Key], pictures: Mapping[str, Any], slip: Slip
+    ) -> list[Outcome]:
         offer = self._offers[batch[0].model]
         if slip.answer is not None:
             return answer.outcomes(slip.answer, batch, keys, offer, {}, self._line.hide)
         try:
-            call = self._line.send(rules.body(batch[0], offer, len(batch)), offer.sent, slip)
+            call = self._line.send({**rules.body(batch[0], offer, len(batch)), **pictures}, offer.sent, slip)
         except errors.Cut as cut:
             return [Unknown(each, cut.reason) for each in keys]
         except errors.wire_errors() as error:

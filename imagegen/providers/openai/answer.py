@@ -66,8 +66,12 @@ def _total(parsed: Mapping[str, Any], request: Request, offer: Offer, pictures: 
     if price is None:
         return None
     if price.kind == "tokens":
+        if not isinstance(usage, Mapping):
+            return None
+        if request.images and not isinstance(usage.get("input_tokens_details"), Mapping):
+            return None  # tokens of text and of pictures have different prices
         try:
-            return prices.from_usage(price, usage) if isinstance(usage, Mapping) else None
+            return prices.from_usage(price, usage)
         except ValueError:
             return None
     rule = offer.sizes.default

@@ -58,16 +58,18 @@ class Line:
         self._key = api_key
         self._lock = threading.Lock()
         self._client: Client | None = None
-        self._generate: Any = None
+        self._methods: tuple[Any, Any] | None = None
 
     def send(self, body: dict[str, Any], extra: Mapping[str, str], slip: Slip) -> Call:
-        """Send `body`, with fields in `extra` that the SDK need not know, once, and return the whole answer.
+        """Send `body`, with fields in `extra` that the SDK need not know, once, and return the whole answer: to the
+        edits when it holds an `image`, else to the generations.
 
         Raises what `errors.wire_errors` names when nothing or an error came, `errors.Cut` when the answer broke
         off, and StorageError when the intent cannot be written down (then nothing was sent)."""
-        generate = self._open()
+        generate, edit = self._open()
+        ask = edit if "image" in body else generate
         slip.sending()
-        with generate(**body, extra_body=dict(extra) or None) as response:
+        with ask(**body, extra_body=dict(extra) or None) as response:
             length = response.headers.get("content-length")
             plain = "content-encoding" not in response.headers
             data = slip.receive(self._pieces(response), int(length) if length and plain else None)
@@ -82,20 +84,21 @@ class Line:
     def close(self) -> None:
         """Close the client, if it is open."""
         with self._lock:
-            client, self._client, self._generate = self._client, None, None
+            client, self._client, self._methods = self._client, None, None
         if client is not None:
             client.close()
 
-    def _open(self) -> Any:
-        """The SDK's method that generates, on the one client."""
-        generate = self._generate
-        if generate is not None:
-            return generate
+    def _open(self) -> tuple[Any, Any]:
+        """The SDK's methods that generate and edit, on the one client."""
+        methods = self._methods
+        if methods is not None:
+            return methods
         with self._lock:
-            if self._client is None:
-                self._client = self._new()
-                self._generate = self._client.images.with_streaming_response.generate
-            return self._generate
+            if self._client is None or self._methods is None:
+                self._client = self._client or self._new()
+                images = self._client.images.with_streaming_response
+                self._methods = images.generate, images.edit
+            return self._methods
 
     def _new(self) -> Client:
         import httpx2

@@ -1,4 +1,4 @@
-"""What a generation may ask for, as sentences for the plan; and the body that asks for it. Pure."""
+"""What a generation or an edit may ask for, as sentences for the plan; and the body that asks for it. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from imagegen.catalog.sizes import allows
+from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.model import Offer, Size
 from imagegen.domain.request import Request, nfc
+from imagegen.providers.openai import edits
 
 #: Characters of a prompt where the catalogue says nothing else.
 MAX_PROMPT = 32_000
@@ -32,10 +34,12 @@ _NO_PLACE = {
 }
 
 
-def refusal(request: Request, offer: Offer) -> str | None:
-    """The first reason why `offer` would not make `request`; None when it would."""
+def refusal(request: Request, offer: Offer, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
+    """The first reason why `offer` would not make `request`; None when it would. `given`: its input pictures by
+    digest, as far as they are known."""
     return (
         _kind(request)
+        or edits.refusal(request, offer, given)
         or _foreign(request, offer)
         or _prompt(request, offer)
         or _size(request, offer)
@@ -80,8 +84,6 @@ def _is_dalle(offer: Offer) -> bool:
 def _kind(request: Request) -> str | None:
     if request.kind != "image":
         return f"{request.provider} makes pictures here, not {request.kind}"
-    if request.images or request.mask:
-        return "edits of input pictures are not supported by this version; leave out `image` and `mask`"
     return None
 
 
@@ -164,13 +166,24 @@ def _options(request: Request, offer: Offer) -> str | None:
         given = _parsed(request.options)
     except ValueError:
         return "options must be a mapping of names to values"
-    allowed = _OPTIONS if not dalle else _DALLE_3_OPTIONS if offer.api_name == "dall-e-3" else {}
+    allowed = _allowed(request, offer)
     for name, value in given.items():
         if name not in allowed:
             return f"{request.model} has no option {name!r}; it has {', '.join(allowed) or 'none'}"
         if problem := allowed[name](value):
             return f"option {name} must be {problem}, not {value!r}"
     return _clash(request, given)
+
+
+def _allowed(request: Request, offer: Offer) -> dict[str, Rule]:
+    """The options that may be given, each with its rule."""
+    if _is_dalle(offer):
+        return _DALLE_3_OPTIONS if offer.api_name == "dall-e-3" else {}
+    if not request.images:
+        return _OPTIONS
+    fidelity = edits.FIDELITY.get(offer.api_name)
+    options = {name: rule for name, rule in _OPTIONS.items() if name != "moderation"}
+    return options | ({"input_fidelity": _one_of(*fidelity)} if fidelity else {})
 
 
 def _clash(request: Request, given: Mapping[str, Any]) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 from imagegen.clock import Clock
+from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.outcome import Failed, Outcome
 from imagegen.domain.request import Request, key
 from imagegen.providers import Limits, Provider, Slip
@@ -24,9 +25,9 @@ class Wrapper:
         """The provider's."""
         return self.provider.limits
 
-    def refuses(self, request: Request) -> str | None:
+    def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
         """What the provider says."""
-        return self.provider.refuses(request)
+        return self.provider.refuses(request, given)
 
     def shares(self, request: Request) -> Hashable:
         """What the provider says."""
