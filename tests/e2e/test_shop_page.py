@@ -29,7 +29,7 @@ PRINTED = {
     "cost-estimate shop/shop.yaml": ["for 20 pictures (shop.yaml, routes current)"],
     "cost-estimate shop/edit.yaml": ["for 20 pictures (edit.yaml, routes current)", "gpt-image-2.5-sunburst"],
     "cost-estimate big/shop.yaml": ["for 200 pictures (shop.yaml, routes current)", "Budget: $1.00; exceeded by"],
-    "plan shop/edit.yaml": ["edits of input pictures are not supported by this version"],
+    "plan slate.yaml": ["slate     buy", "Budget: $0.10; within the budget."],
     "--limit 5 --dry-run": ["for 5 pictures", "nothing was asked and nothing was made"],
     "--limit 5": ["5 made; $0.00 spent"],
     "--limit 2 --budget 0.20 --dry-run": ["for 2 pictures", "Budget: $0.20; within the budget."],
@@ -135,13 +135,13 @@ class Newcomer:
 @pytest.mark.skipif(not EXPORT.exists(), reason="shopify-apparel.csv is not part of the project")
 @pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
 def test_a_newcomer_follows_the_page_with_a_real_export(tmp_path: Path) -> None:
-    """From `init` to a table that could be imported again, a key and two pictures bought, and next month's products."""
+    """From `init` to a table that could be imported again, a key, two pictures and an edit bought, and more."""
     with Cloud() as cloud:
         newcomer = Newcomer(tmp_path / "work", cloud)
         newcomer.follow()
         assert newcomer.whole == 3
         assert newcomer.seen == PRINTED.keys() | newcomer.after.keys()
-        assert len(cloud.charges) == 2
+        assert len(cloud.charges) == 3  # two from words, one edit
     sizes = {"": (1024, 1024), "card": (512, 512), "og": (1200, 630), "mini": (96, 96)}
     for name, size in sizes.items():
         folder = newcomer.result.parent / name / "product_shot"

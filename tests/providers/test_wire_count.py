@@ -72,7 +72,7 @@ def test_one_request_per_edit(place: tuple[Place, Cloud]) -> None:
     """The same holds where pictures go out: retries send them again whole, what is paid for is not sent again."""
     here, cloud = place
     cloud.faults.script([fault for fault in SCRIPT if fault["prompt"] in ("row01", "row05", "row07", "row08")])
-    mug = here.path / "mug.png"
+    mug = here.folder / "mug.png"
     mug.write_bytes(picture("mug", 64, 48))
     rows = [{"id": f"row{n:02}", "prompt": f"row{n:02}", "image": str(mug)} for n in (0, 1, 5, 7, 8)]
     manifest = here.manifest(rows)
