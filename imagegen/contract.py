@@ -90,19 +90,9 @@ def record(planned: Planned, state: Counted) -> dict[str, Any]:
 
 def totals_line(totals: Totals, most: Nano) -> dict[str, Any]:
     """The last line: what all pictures add up to. `at_most_usd` is what a run of the plan may spend."""
-    everything = totals.all
     return {
         "totals": {
-            "rows": totals.rows,
-            "pictures": everything.pictures,
-            "buy": everything.paid,
-            "there": everything.there,
-            "shared": everything.shared,
-            "refused": totals.refused,
-            "unknown": totals.unknown,
-            "flawed": totals.flawed,
-            "unpriced": everything.unpriced,
-            "cost_usd": plain(everything.cost),
+            **totals.counts(),
             "at_most_usd": plain(most),
         }
     }

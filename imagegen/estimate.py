@@ -12,7 +12,8 @@ from math import ceil
 from typing import Literal
 
 from imagegen.blueprint import PLACEHOLDER
-from imagegen.domain.money import Nano
+from imagegen.domain.counts import PlanCounts
+from imagegen.domain.money import Nano, plain
 from imagegen.domain.row import Place
 from imagegen.planner import Planned, PlannedState
 from imagegen.routing import Loser
@@ -169,6 +170,22 @@ class Totals:
     def all(self) -> Line:
         """Everything as one group."""
         return _merged(self._lines.values(), lambda line: ("", "", ""))[0] if self._lines else Line("", "", "")
+
+    def counts(self) -> PlanCounts:
+        """The figures for machines; money in USD as text."""
+        everything = self.all
+        return {
+            "rows": self.rows,
+            "pictures": everything.pictures,
+            "buy": everything.paid,
+            "there": everything.there,
+            "shared": everything.shared,
+            "refused": self.refused,
+            "unknown": self.unknown,
+            "flawed": self.flawed,
+            "unpriced": everything.unpriced,
+            "cost_usd": plain(everything.cost),
+        }
 
     @property
     def saving(self) -> Saving | None:

@@ -12,6 +12,7 @@ from typing import Literal
 from imagegen.catalog import Catalog
 from imagegen.domain.model import Model, Offer
 from imagegen.domain.money import Nano, show
+from imagegen.domain.words import counted
 from imagegen.estimate import Line, Totals
 from imagegen.providers import Limits
 from imagegen.settings import Settings
@@ -97,7 +98,7 @@ def _provider(name: str, lines: Sequence[Line], catalog: Catalog, settings: Sett
     busy = max(work / hands, *(model.typical_seconds for _, model, _ in served))
     each = f"about {clock(work / pictures)} each"
     at_once = "one at a time" if hands == 1 else f"{hands} at a time"
-    why = f"{name} sets the pace: {pictures:,} {plural(pictures)}, {at_once}, {each}"
+    why = f"{name} sets the pace: {counted(pictures, 'picture')}, {at_once}, {each}"
     rates = [pace for line, model, offer in served for pace in _rates(line, model, offer)]
     return max([Pace(busy, "concurrency", why, name), *rates], key=lambda pace: pace.seconds)
 
@@ -129,7 +130,7 @@ def _budget(scope: str, limit: Nano, cost: Nano, paid: int) -> Pace:
     said = f"{_dollars(limit)} {'an' if scope == 'hour' else 'a'} {scope}"
     if scope == "hour":
         each = limit * paid // cost
-        return Pace(seconds, "hour", f"the {said} budget binds: {each:,} {plural(each)} an hour")
+        return Pace(seconds, "hour", f"the {said} budget binds: {counted(each, 'picture')} an hour")
     count = -(-cost // limit) if limit else 0
     word = _COUNTS[count] if count < len(_COUNTS) else f"{count:,}"
     binds: Binding = "day" if scope == "day" else "month"
@@ -143,8 +144,3 @@ def _blocked(dearest: Nano, scope: str, budgets: Mapping[str, Nano]) -> str:
 
 def _dollars(amount: Nano) -> str:
     return show(amount).removesuffix(".00")
-
-
-def plural(count: int) -> str:
-    """ "picture" or "pictures"."""
-    return "picture" if count == 1 else "pictures"

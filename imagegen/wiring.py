@@ -80,11 +80,7 @@ class Project:
         rows = self.manifest.rows()
         if self.sources is None:
             return rows
-
-        def asked(row: Row) -> bool:
-            return wanted.takes(row) and not doomed(row)
-
-        return self.sources.fetched(rows, wanted=asked, refetch=refetch, heed=heed, note=note)
+        return self.sources.fetched(rows, wanted=wanted.takes, doomed=doomed, refetch=refetch, heed=heed, note=note)
 
     def keeper(self) -> Callable[[list[Planned]], list[Planned]]:
         """What the next pictures of a run must pass: see `Promise.keeper`; for a manifest it lets all pass."""

@@ -14,6 +14,7 @@ from imagegen import staging
 from imagegen.blueprint import PLACEHOLDER
 from imagegen.domain.given import Given
 from imagegen.domain.request import Request
+from imagegen.domain.words import plural
 from imagegen.errors import Exit, ImagegenError, ManifestError, UsageError
 from imagegen.ledger import jobs
 from imagegen.loop import Kit
@@ -72,9 +73,8 @@ def write_work_list(project: Project, order: Order, kit: Kit, run: str, watcher:
             "set OPENAI_API_KEY (or put it into a .env file beside the manifest), or try --provider placeholder",
         )
     if refused and not order.skip_refused:
-        pictures = "picture" if seq == 1 else "pictures"
         raise UsageError(
-            f"{refused} of {seq} {pictures} cannot be made as planned",
+            f"{refused} of {seq} {plural(seq, 'picture')} cannot be made as planned",
             "mend the rows, or add --skip-refused to make the rest",
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from imagegen.api.words import python_words
+from imagegen.domain.words import counted
 
 if TYPE_CHECKING:
     from imagegen import wiring
@@ -72,7 +73,7 @@ class Project:
         return {**self._flags, "budget": {**(self._flags["budget"] or {}), **_limits(budget)}}
 
     def __repr__(self) -> str:
-        return f"<imagegen.Project {self.name}: {len(self):,} {'row' if len(self) == 1 else 'rows'}, to {self.output}>"
+        return f"<imagegen.Project {self.name}: {counted(len(self), 'row')}, to {self.output}>"
 
 
 def load(

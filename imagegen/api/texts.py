@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from imagegen.domain.money import nano, show
+from imagegen.domain.words import pictures
 
 if TYPE_CHECKING:
     from imagegen.api.plans import Group, Plan
@@ -87,8 +88,3 @@ def _columns(lines: list[tuple[str, ...]]) -> list[str]:
 def money(group: Group) -> str:
     """The cost of a group, marked where it is an estimate."""
     return f"{'' if group.exact else '~'}{show(nano(group.cost))}"
-
-
-def pictures(count: int) -> str:
-    """ "1 picture", "2 pictures"."""
-    return f"{count:,} {'picture' if count == 1 else 'pictures'}"

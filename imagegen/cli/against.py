@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imagegen.cli import say
 from imagegen.cli.change_words import delta, label, pair, told
 from imagegen.domain.money import Nano, nano, plain, show
+from imagegen.domain.words import counted, plural
 
 if TYPE_CHECKING:
     from imagegen.estimate import Totals
@@ -116,7 +117,7 @@ def headline(found: Comparison) -> str:
     money = f"{show(after)} as before" if same else f"{show(before)} → {show(after)} ({delta(after - before)})"
     then, now = found.old.totals["buy"], found.totals.all.paid
     pictures = f"{then:,} → {now:,}" if then != now else f"{now:,}"
-    return f"{money}; to buy: {pictures} {'picture' if now == 1 else 'pictures'}"
+    return f"{money}; to buy: {pictures} {plural(now, 'picture')}"
 
 
 def remarks(found: Comparison) -> Iterator[str]:
@@ -127,9 +128,10 @@ def remarks(found: Comparison) -> Iterator[str]:
     if unlisted.moved:
         yield f"{delta(unlisted.moved)}: equal pictures that are bought for another row now."
     if unlisted.untouched:
-        yield f"{_rows(unlisted.untouched)} kept as made, whatever routes and prices say now."
+        yield f"{counted(unlisted.untouched, 'row')} kept as made, whatever routes and prices say now."
     if found.renamed:
-        yield f"{_rows(found.renamed)} without an id of their own, told by their neighbours to be the changed ones."
+        rows = counted(found.renamed, "row")
+        yield f"{rows} without an id of their own, told by their neighbours to be the changed ones."
 
 
 def settings_lines(found: Comparison) -> Iterator[str]:
@@ -182,10 +184,6 @@ def _listing(found: Comparison) -> Any:
 def name(change: Change) -> str:
     """The row's id, and its earlier one where it has none of its own."""
     return change.id if change.was is None else f"{change.was} → {change.id}"
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 def as_event(change: Change) -> dict[str, Any]:

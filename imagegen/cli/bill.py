@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from imagegen.domain.words import pictures
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -69,11 +71,6 @@ def money(line: Line) -> str:
     from imagegen.domain.money import show
 
     return f"{'~' if line.guessed else ''}{show(line.cost)}"
-
-
-def pictures(count: int) -> str:
-    """ "1 picture", "10,000 pictures"."""
-    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
 
 
 def closing(project: Project, totals: Totals, refusals: bool = True) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imagegen.cli import say
+from imagegen.domain.words import pictures
 
 if TYPE_CHECKING:
     from imagegen.cli.pruning import Prune
@@ -175,11 +176,6 @@ def _print_problem(problem: Problem, as_json: bool) -> None:
         say.event(line | {"key": problem.key})
     else:
         print(say.visible(str(problem)))  # noqa: T201
-
-
-def pictures(number: int) -> str:
-    """ "1 picture", "1,632 pictures"."""
-    return "1 picture" if number == 1 else f"{number:,} pictures"
 
 
 def size_words(size: int) -> str:

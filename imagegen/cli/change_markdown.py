@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from imagegen.cli.change_words import delta, told
 from imagegen.cli.say import visible
+from imagegen.domain.words import counted
 from imagegen.report.markdown import escape
 
 if TYPE_CHECKING:
@@ -65,5 +66,5 @@ def _folded(found: Comparison) -> str:
         [f"\n{total - shown:,} more rows: `imagegen plan --against` with `--json` lists all."] if total > shown else []
     )
     head = ["| change | row | what |", "|---|---|---|"]
-    summary = f"<summary>{total:,} {'row' if total == 1 else 'rows'}</summary>"
+    summary = f"<summary>{counted(total, 'row')}</summary>"
     return "\n".join(["<details>", summary, "", *head, *lines, *rest, "", "</details>"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from imagegen.cli.bill import closing, headline, pictures, table
+from imagegen.cli.bill import closing, headline, table
 from imagegen.cli.sheet import cell, put, sheet
 from imagegen.domain.money import Nano, show
+from imagegen.domain.words import pictures
 from imagegen.estimate import after_hits
 from imagegen.pace import clock
 from imagegen.whatif.lanes import reasons

@@ -13,6 +13,7 @@ from imagegen.cli import look, say
 from imagegen.cli.plan_lines import asked, print_lines
 from imagegen.domain.events import PlanRow, PlanSummary
 from imagegen.domain.money import plain
+from imagegen.domain.words import pictures
 
 if TYPE_CHECKING:
     from imagegen.estimate import Counted, Totals
@@ -116,7 +117,7 @@ def close(project: Project, totals: Totals, remarks: dict[str, int]) -> None:
     put(*map(cell, closing(project, totals, refusals=False)))
     sys.stdout.flush()
     look.say_notes(look.notes(project, totals, retired=False))
-    look.say_notes(f"{note} ({count:,} {'picture' if count == 1 else 'pictures'})" for note, count in remarks.items())
+    look.say_notes(f"{note} ({pictures(count)})" for note, count in remarks.items())
 
 
 def as_event(planned: Planned, state: Counted) -> PlanRow:
@@ -152,21 +153,11 @@ def as_event(planned: Planned, state: Counted) -> PlanRow:
 
 def summary(project: Project, totals: Totals) -> PlanSummary:
     """The totals for machines."""
-    everything = totals.all
     return {
         "event": "plan",
         "manifest": str(project.manifest.path),
         "routes": project.routes.name,
         "catalogue": project.catalog.digest,
-        "rows": totals.rows,
-        "pictures": everything.pictures,
-        "buy": everything.paid,
-        "there": everything.there,
-        "shared": everything.shared,
-        "refused": totals.refused,
-        "unknown": totals.unknown,
-        "flawed": totals.flawed,
-        "unpriced": everything.unpriced,
-        "cost_usd": plain(everything.cost),
+        **totals.counts(),  # type: ignore[typeddict-item]  # at_most_usd is a plan file's, and not in it
         "notes": look.notes(project, totals),
     }

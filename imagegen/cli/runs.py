@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagegen.cli import say
+from imagegen.domain.words import pictures
 
 if TYPE_CHECKING:
     from imagegen.ledger.history import Past
@@ -143,7 +144,7 @@ def _print_list(found: list[Past], there: int) -> None:
     doubt = sum(past.unknown for past in found)
     if doubt:
         at_most = show(sum(past.unknown_at_most for past in found))
-        put(f"Unknown: {_pictures(doubt)}, possibly charged, at most {at_most}. List: imagegen unknown")
+        put(f"Unknown: {pictures(doubt)}, possibly charged, at most {at_most}. List: imagegen unknown")
     if there > len(found):
         put(f"… and {there - len(found):,} earlier; -n {there} lists them all")
 
@@ -179,8 +180,8 @@ def _facts(past: Past) -> list[tuple[str, str]]:
     ended = f"{when(past.ended)}, after {duration(past.ended - past.started)}" if past.ended else ""
     at_work = f"process {past.pid} on {past.host}" if past.state == "running" else ""
     counts = ", ".join(f"{past.counts[each]:,} {_NAMES.get(each, each)}" for each in _ORDER if past.counts.get(each))
-    doubt = f"{_pictures(past.unknown)}, at most {show(past.unknown_at_most)}, possibly charged" if past.unknown else ""
-    out = f"{_pictures(past.open)}, not counted as spent yet" if past.open else ""
+    doubt = f"{pictures(past.unknown)}, at most {show(past.unknown_at_most)}, possibly charged" if past.unknown else ""
+    out = f"{pictures(past.open)}, not counted as spent yet" if past.open else ""
     # A run that died in the middle of its planning has only begun to know what it would cost.
     estimated = "" if past.estimated is None else show(past.estimated)
     facts = [
@@ -210,7 +211,3 @@ def _meaning(past: Past) -> str:
     if past.state == "died":
         return "died: it was killed, or its machine went down"
     return {int(code): said for code, said in MEANING.items()}.get(past.exit_code or 0, "")
-
-
-def _pictures(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number:,} pictures"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from imagegen.cli import say
+from imagegen.domain.words import pictures
 
 if TYPE_CHECKING:
     from imagegen.domain.money import Nano
@@ -190,12 +191,12 @@ def _remarks(by: By, groups: Mapping[str, Spent], total: Spent, keeps: bool) -> 
         said.append(f"{show(total.assumed)} of what was charged is what was set aside: no answer named a price.")
     if total.unknown:
         said.append(
-            f"Unknown: {_pictures(total.unknown)}, possibly charged on top, at most {show(total.unknown_at_most)}:"
+            f"Unknown: {pictures(total.unknown)}, possibly charged on top, at most {show(total.unknown_at_most)}:"
             " imagegen unknown"
         )
     if total.open:
         said.append(
-            f"Not closed: {_pictures(total.open)}, at most {show(total.open_at_most)}, of a run that is at work or died"
+            f"Not closed: {pictures(total.open)}, at most {show(total.open_at_most)}, of a run that is at work or died"
             " (imagegen unknown closes the books of what died)."
         )
     if (
@@ -206,7 +207,3 @@ def _remarks(by: By, groups: Mapping[str, Spent], total: Spent, keeps: bool) -> 
     if by == "tag" and (not keeps or UNRECORDED in groups):
         said.append("Tags not recorded: bought by an earlier version of imagegen, which did not keep them.")
     return said
-
-
-def _pictures(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number:,} pictures"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagegen.cli import say
+from imagegen.domain.words import counted
 
 if TYPE_CHECKING:
     from imagegen.ledger.unknowns import Settled, UnknownAttempt
@@ -59,7 +60,8 @@ def _print_unknown(found: Sequence[UnknownAttempt], answers: int) -> None:
     from imagegen.domain.money import show
 
     if answers:
-        say.note(f"{_pictures(answers)} of an interrupted run can still be collected; the next run does, for nothing")
+        waiting = counted(answers, "picture")
+        say.note(f"{waiting} of an interrupted run can still be collected; the next run does, for nothing")
     if not found:
         put("No unknown attempts.")
         return
@@ -71,7 +73,7 @@ def _print_unknown(found: Sequence[UnknownAttempt], answers: int) -> None:
         if pictures == 1
         else "They were sent, no answer came, and they may have been"
     )
-    put(f"{_pictures(pictures)}, at most {show(total)}. {charged} charged. The money stays counted as spent.")
+    put(f"{counted(pictures, 'picture')}, at most {show(total)}. {charged} charged. The money stays counted as spent.")
     put("", "Look for them in your provider's usage or bill, then:")
     put("imagegen settle ID --charged         found there: book it as spent", indent=2)
     put("imagegen settle ID --not-charged     not there: the money comes free", indent=2)
@@ -145,7 +147,3 @@ def when(seconds: float | None) -> str:
 def iso(seconds: float | None) -> str | None:
     """A time for machines."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds is not None else None
-
-
-def _pictures(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number:,} pictures"

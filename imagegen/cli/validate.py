@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from imagegen.cli import look, say
+from imagegen.domain.words import counted
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -35,14 +36,10 @@ def validate(
         return 0
     for note in notes:
         say.note(note)
-    print(say.visible(f"{manifest}: {_count(rows, 'row')}, {_verdict(rows, pictures)}"))  # noqa: T201
+    print(say.visible(f"{manifest}: {counted(rows, 'row')}, {_verdict(rows, pictures)}"))  # noqa: T201
     return 0
 
 
 def _verdict(rows: int, pictures: int) -> str:
-    more = f"; they make {_count(pictures, 'picture')}" if pictures != rows else ""
+    more = f"; they make {counted(pictures, 'picture')}" if pictures != rows else ""
     return f"{'well-formed' if rows == 1 else 'all well-formed'}{more}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

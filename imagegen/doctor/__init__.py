@@ -19,6 +19,7 @@ from imagegen import settings as settings_of
 from imagegen.catalog import Catalog
 from imagegen.doctor import books, online, places, services, software
 from imagegen.doctor.finding import Finding, note, ok, problem
+from imagegen.domain.words import counted
 from imagegen.errors import ImagegenError
 from imagegen.settings import Settings
 from imagegen.wiring import Project, enabled_providers, open_project
@@ -100,7 +101,7 @@ def _rows(project: Project) -> Iterator[Finding]:
         yield problem("manifest", error.what, error.todo or "correct it")
         return
     name = project.manifest.path
-    first = f"the first {rows:,} rows" if rows == MOST_ROWS else f"{rows:,} {'row' if rows == 1 else 'rows'}"
+    first = f"the first {rows:,} rows" if rows == MOST_ROWS else counted(rows, "row")
     if not rows:
         yield note("manifest", f"{name}: no rows")
     elif not reasons:

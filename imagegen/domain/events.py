@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+from imagegen.domain.counts import PlanCounts
 from imagegen.domain.result import State
 
 PlanState = Literal["buy", "cached", "kept", "shared", "refused", "unknown", "flawed", "lacking"]
@@ -87,23 +88,13 @@ class PlanRow(TypedDict):
     place: str
 
 
-class PlanSummary(TypedDict):
+class PlanSummary(PlanCounts):
     """`plan`: the last line."""
 
     event: Literal["plan"]
     manifest: str
     routes: str
     catalogue: str
-    rows: int
-    pictures: int
-    buy: int
-    there: int
-    shared: int
-    refused: int
-    unknown: int
-    flawed: int
-    unpriced: int
-    cost_usd: str
     at_most_usd: NotRequired[str]
     notes: list[str]
 

@@ -84,13 +84,14 @@ class Sources:
         rows: Iterable[Placed],
         *,
         wanted: Callable[[Row], bool] = lambda row: True,
+        doomed: Callable[[Row], bool] = lambda row: False,
         refetch: bool = False,
         heed: Callable[[], None] = lambda: None,
         note: Callable[[str], None] = lambda text: None,
     ) -> Iterator[Placed]:
         """`rows`, each when its pictures are here or it is known why not: then its Inputs have a `trouble`. Nothing is
-        fetched for rows that are not `wanted`. With `refetch` known URLs are asked whether they changed. `heed` is
-        called now and then and may raise."""
+        fetched for rows that are not `wanted`, or `doomed` all the same (asked only where something is to be fetched).
+        With `refetch` known URLs are asked whether they changed. `heed` is called now and then and may raise."""
         rows, self._asked, self._running = iter(rows), {}, True
         writable = False
         try:
@@ -98,7 +99,7 @@ class Sources:
                 if not writable and any(has_inputs(placed.row) for placed in chunk):
                     self._known.writable()
                     writable = True
-                urls = self._unfetched([placed.row for placed in chunk if wanted(placed.row)], refetch)
+                urls = self._unfetched([placed.row for placed in chunk if wanted(placed.row)], refetch, doomed)
                 if urls:
                     self._fetch(urls, heed, note)
                 yield from chunk
@@ -163,16 +164,18 @@ class Sources:
             return None
         return facts if (self._kept / facts["digest"]).is_file() else None
 
-    def _unfetched(self, rows: Iterable[Row], refetch: bool) -> dict[str, Mapping[str, str] | None]:
+    def _unfetched(
+        self, rows: Iterable[Row], refetch: bool, doomed: Callable[[Row], bool]
+    ) -> dict[str, Mapping[str, str] | None]:
         """The URLs to ask, each once a run, with what is known of them."""
-        found = {}
-        for row in rows:
-            for name in (*images_of(row), row.mask, row.control) if has_inputs(row) else ():
-                if name is not None and name not in self._asked and _URL.match(name):
-                    facts = self._facts(name)
-                    if facts is None or refetch:
-                        found[name] = facts
-                        self._asked[name] = ""
+        found: dict[str, Mapping[str, str] | None] = {}
+        for row in filter(has_inputs, rows):
+            names = (name for name in (*images_of(row), row.mask, row.control) if name and _URL.match(name))
+            known = {name: self._facts(name) for name in names if name not in self._asked}
+            open_ones = {name: facts for name, facts in known.items() if facts is None or refetch}
+            if open_ones and not doomed(row):
+                found |= open_ones
+                self._asked |= dict.fromkeys(open_ones, "")
         return found
 
     def _fetch(

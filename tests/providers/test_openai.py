@@ -30,12 +30,6 @@ from tests.providers.slips import MemorySlip
 
 
 @pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    with Cloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
 def provider(cloud: Cloud) -> Iterator[OpenAI]:
     provider = connect(cloud)
     yield provider

@@ -32,12 +32,6 @@ INPUTS = {digest(data): data for data in (MUG, CUP, MASK)}
 
 
 @pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    with Cloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
 def provider(cloud: Cloud) -> Iterator[OpenAI]:
     offers = dict(OFFERS)
     offers["gpt-image-1.5"] = replace(OFFERS["gpt-image-1"], api_name="gpt-image-1.5")

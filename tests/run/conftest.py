@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +32,14 @@ def place(tmp_path: Path, cloud: Cloud, driver: Driver) -> Iterator[Place]:
     """A folder for runs against `cloud`. At the end its ledger's total must be the server's bill."""
     with guarded(tmp_path / "place", cloud, driver) as place:
         yield place
+
+
+@pytest.fixture
+def as_it_was() -> Iterator[None]:
+    """What a command changes in its process is put back."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers, interval = [signal.getsignal(number) for number in numbers], sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(interval)
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import signal
 import statistics
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,18 +23,7 @@ MANIFEST = (
 
 
 @pytest.fixture
-def _as_it_was() -> Iterator[None]:
-    """What a command changes in its process is put back."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    handlers, interval = [signal.getsignal(number) for number in numbers], sys.getswitchinterval()
-    yield
-    sys.setswitchinterval(interval)
-    for number, handler in zip(numbers, handlers, strict=True):
-        signal.signal(number, handler)
-
-
-@pytest.fixture
-def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _as_it_was: None) -> list[str]:
+def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> list[str]:
     """The package's functions on the stack, the command first, when a provider is asked for a picture: with all
     work done in the command's own thread, and no wrapper around the provider."""
     seen: list[str] = []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,10 +48,8 @@ Run = Callable[..., tuple[int, dict[str, str]]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_it_was: None) -> Run:
     """Runs rows in this process with a provider of the test's own."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    handlers, interval = [signal.getsignal(number) for number in numbers], sys.getswitchinterval()
     monkeypatch.setattr(imagegen.pool, "Threads", lambda size, name: imagegen.pool.Inline())
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
 
@@ -65,10 +61,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         return code, {event["id"]: event["state"] for event in events if event["event"] == "row"}
 
-    yield run
-    sys.setswitchinterval(interval)
-    for number, handler in zip(numbers, handlers, strict=True):
-        signal.signal(number, handler)
+    return run
 
 
 def digest(data: bytes) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +26,8 @@ Run = Callable[[Callable[[Request, Slip], Outcome]], tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_it_was: None) -> Run:
     """Runs the manifest in this process with a provider of the test's own."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    handlers, interval = [signal.getsignal(number) for number in numbers], sys.getswitchinterval()
     monkeypatch.setattr(imagegen.pool, "Threads", lambda size, name: imagegen.pool.Inline())
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     manifest = tmp_path / "one.yaml"
@@ -43,10 +39,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         return code, next(event for event in reversed(events) if event["event"] == "row")
 
-    yield run
-    sys.setswitchinterval(interval)
-    for number, handler in zip(numbers, handlers, strict=True):
-        signal.signal(number, handler)
+    return run
 
 
 def _queue(request: Request, slip: Slip) -> Outcome:
