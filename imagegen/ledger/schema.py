@@ -16,8 +16,32 @@ from pathlib import Path
 from imagegen.errors import StorageError
 
 #: Raised when tables change; `MIGRATIONS[n]` leads from version n to n + 1.
-VERSION = 2
-MIGRATIONS = {1: "ALTER TABLE items ADD COLUMN tags TEXT"}
+VERSION = 3
+
+#: What version 3 added. `jobs.role` says what a line is in a draft-and-refine row (NULL: a plain picture) and
+#: `jobs.link` names the `seq` of the line that its drafts lead to.
+_VERSION_3 = """
+-- Webhooks to deliver, at least once each; `state` is due, delivered or given_up.
+CREATE TABLE outbox (
+  id TEXT PRIMARY KEY, run TEXT NOT NULL, row TEXT NOT NULL, sample INTEGER NOT NULL, url TEXT NOT NULL,
+  body TEXT NOT NULL, tries INTEGER NOT NULL, due REAL NOT NULL, state TEXT NOT NULL, created REAL NOT NULL,
+  reason TEXT) WITHOUT ROWID;
+CREATE INDEX outbox_due ON outbox (state, due);
+
+-- What a provider was found to bear, by account (a hash of the key) and model; `facts` is JSON.
+CREATE TABLE learned (
+  provider TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL, facts TEXT NOT NULL, updated REAL NOT NULL,
+  PRIMARY KEY (provider, account, model)) WITHOUT ROWID;
+
+-- Which draft won: a refine has no key of its own before that, its slot stands for it. `facts` is JSON.
+CREATE TABLE choices (
+  slot TEXT PRIMARY KEY, key TEXT NOT NULL, facts TEXT NOT NULL, made REAL NOT NULL) WITHOUT ROWID;
+"""
+
+MIGRATIONS = {
+    1: "ALTER TABLE items ADD COLUMN tags TEXT",
+    2: "ALTER TABLE jobs ADD COLUMN role TEXT; ALTER TABLE jobs ADD COLUMN link INTEGER;" + _VERSION_3,
+}
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -34,7 +58,7 @@ CREATE TABLE jobs (
   id INTEGER PRIMARY KEY, run TEXT NOT NULL, seq INTEGER NOT NULL, row TEXT NOT NULL, sample INTEGER NOT NULL,
   state TEXT NOT NULL, priority INTEGER NOT NULL, provider TEXT, model TEXT, key TEXT, fingerprint TEXT,
   estimate INTEGER, most INTEGER, premium INTEGER, cost INTEGER, request TEXT, finish TEXT,
-  file TEXT NOT NULL, fold TEXT NOT NULL, digest TEXT, about TEXT NOT NULL, reason TEXT);
+  file TEXT NOT NULL, fold TEXT NOT NULL, digest TEXT, about TEXT NOT NULL, reason TEXT, role TEXT, link INTEGER);
 CREATE UNIQUE INDEX jobs_file ON jobs (run, fold);
 CREATE INDEX jobs_ready ON jobs (run, state, provider, priority, seq);
 
@@ -70,6 +94,7 @@ CREATE TABLE artifacts (
 CREATE TABLE buckets (
   scope TEXT PRIMARY KEY, reserved INTEGER NOT NULL DEFAULT 0, spent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 """
+TABLES += _VERSION_3
 
 
 def connect(path: Path, *, create: bool = True) -> sqlite3.Connection:

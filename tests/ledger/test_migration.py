@@ -21,6 +21,8 @@ ITEMS_1 = (
     "CREATE TABLE items (attempt TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL, sample INTEGER NOT NULL,"
     " request TEXT NOT NULL, PRIMARY KEY (attempt, key)) WITHOUT ROWID"
 )
+#: The tables that version 3 added.
+ADDED_3 = ("outbox", "learned", "choices")
 
 
 def version_1(folder: Path) -> str:
@@ -33,6 +35,10 @@ def version_1(folder: Path) -> str:
         books.execute("DROP TABLE items")
         books.execute(ITEMS_1)
         books.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?)", kept)
+        for table in ADDED_3:
+            books.execute(f"DROP TABLE {table}")
+        books.execute("ALTER TABLE jobs DROP COLUMN role")
+        books.execute("ALTER TABLE jobs DROP COLUMN link")
         books.execute("PRAGMA user_version=1")
     return attempt
 
@@ -50,6 +56,8 @@ def test_data_of_version_1_is_all_there_afterwards(home: Path) -> None:
         with ledger.reading() as books:
             assert books.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
             lines = books.execute("SELECT attempt, row, tags FROM items ORDER BY row").fetchall()
+            books.execute("SELECT role, link FROM jobs").fetchall()
+            assert [books.execute(f"SELECT COUNT(*) FROM {name}").fetchone() for name in ADDED_3] == [(0,)] * 3
             assert lines == [(attempt, "cup", None), (later, "jug", "[]"), (attempt, "mug", None)]
             assert totals(books) == recount(books)
             assert spending.by(books, "tag", spending.Span())[UNRECORDED] == Spent(2, CENT, CENT)
