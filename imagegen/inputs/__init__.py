@@ -183,7 +183,7 @@ class Sources:
     ) -> None:
         stop = Event()
         with (
-            Fetcher(self._kept, self._hosts, stopped=stop.is_set) as fetcher,
+            Fetcher(self._kept, hosts=self._hosts, stopped=stop.is_set) as fetcher,
             ThreadPoolExecutor(HANDS, "fetch") as pool,
         ):
             going = {pool.submit(fetcher.fetch, url, facts): url for url, facts in urls.items()}

@@ -78,6 +78,7 @@ class Ledger:
             self.clock,
             remote_id=left.remote_id,
             poll_url=left.poll_url,
+            told=left.told,
             answer=spool.whole_answer(self.spool, left.id),
         )
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key
@@ -78,6 +79,8 @@ class Open:
     reserved: Nano
     remote_id: str | None
     poll_url: str | None
+    sent: float | None
+    told: Mapping[str, Any]
     items: tuple[Item, ...]
 
 
@@ -150,12 +153,19 @@ def sent(connection: sqlite3.Connection, attempt: str, clock: float) -> None:
         raise ValueError(f"attempt {attempt} is not waiting to be sent")
 
 
-def accepted(connection: sqlite3.Connection, attempt: str, remote_id: str, poll_url: str | None) -> None:
-    """The provider took the job and named it. Raises ValueError for an attempt that was not sent or is over."""
+def accepted(
+    connection: sqlite3.Connection,
+    attempt: str,
+    remote_id: str,
+    poll_url: str | None,
+    told: Mapping[str, Any] | None = None,
+) -> None:
+    """The provider took the job and named it; `told` is what else it said.
+    Raises ValueError for an attempt that was not sent or is over."""
     changed = connection.execute(
-        "UPDATE attempts SET state = 'accepted', remote_id = ?, poll_url = ? WHERE id = ?"
+        "UPDATE attempts SET state = 'accepted', remote_id = ?, poll_url = ?, told = ? WHERE id = ?"
         " AND state IN ('sent', 'accepted')",
-        (remote_id, poll_url, attempt),
+        (remote_id, poll_url, json.dumps(dict(told)) if told else None, attempt),
     ).rowcount
     if not changed:
         raise ValueError(f"attempt {attempt} is not at a provider")
@@ -263,11 +273,11 @@ def closed(connection: sqlite3.Connection, among: Sequence[str]) -> dict[str, li
 def open_of(connection: sqlite3.Connection, run: str) -> list[Open]:
     """The open attempts of `run`, oldest first."""
     found = connection.execute(
-        "SELECT id, run, collection, provider, model, state, reserved, remote_id, poll_url FROM attempts"
+        "SELECT id, run, collection, provider, model, state, reserved, remote_id, poll_url, sent, told FROM attempts"
         " WHERE run = ? AND state IN ('reserved', 'sent', 'accepted') ORDER BY opened",
         (run,),
     ).fetchall()
-    return [Open(*(*line, _items(connection, line[0], line[6]))) for line in found]
+    return [Open(*(*line, json.loads(told or "{}"), _items(connection, line[0], line[6]))) for *line, told in found]
 
 
 def _items(connection: sqlite3.Connection, attempt: str, reserved: Nano) -> tuple[Item, ...]:

@@ -20,6 +20,7 @@ VERSION = 3
 
 #: What version 3 added. `jobs.role` says what a line is in a draft-and-refine row (NULL: a plain picture) and
 #: `jobs.link` names the `seq` of the line that its drafts lead to.
+#: `attempts.told` is what the provider said when it took a job, as JSON.
 _VERSION_3 = """
 -- Webhooks to deliver, at least once each; `state` is due, delivered or given_up.
 CREATE TABLE outbox (
@@ -40,7 +41,8 @@ CREATE TABLE choices (
 
 MIGRATIONS = {
     1: "ALTER TABLE items ADD COLUMN tags TEXT",
-    2: "ALTER TABLE jobs ADD COLUMN role TEXT; ALTER TABLE jobs ADD COLUMN link INTEGER;" + _VERSION_3,
+    2: "ALTER TABLE jobs ADD COLUMN role TEXT; ALTER TABLE jobs ADD COLUMN link INTEGER;"
+    " ALTER TABLE attempts ADD COLUMN told TEXT;" + _VERSION_3,
 }
 
 TABLES = """
@@ -73,7 +75,7 @@ CREATE TABLE attempts (
   id TEXT PRIMARY KEY, run TEXT NOT NULL, collection TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
   state TEXT NOT NULL, number INTEGER NOT NULL, images INTEGER NOT NULL, reserved INTEGER NOT NULL,
   estimate INTEGER NOT NULL, charged INTEGER, basis TEXT, minute INTEGER NOT NULL, day TEXT NOT NULL,
-  opened REAL NOT NULL, sent REAL, closed REAL, remote_id TEXT, poll_url TEXT, reason TEXT) WITHOUT ROWID;
+  opened REAL NOT NULL, sent REAL, closed REAL, remote_id TEXT, poll_url TEXT, reason TEXT, told TEXT) WITHOUT ROWID;
 CREATE INDEX attempts_open ON attempts (state, run) WHERE state NOT IN ('done', 'free');
 
 -- `tags` is JSON, a list of texts; NULL where it was written before version 2.

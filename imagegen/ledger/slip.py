@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagegen.ledger import attempts
 from imagegen.ledger.spool import Slot, Slots
@@ -34,11 +34,13 @@ class LedgerSlip:
         room: int = 0,
         remote_id: str | None = None,
         poll_url: str | None = None,
+        told: Mapping[str, Any] | None = None,
         answer: bytes | None = None,
     ) -> None:
         self._writer, self._slots, self._clock, self._room = writer, slots, clock, room
         self.id = attempt
         self.remote_id, self.poll_url, self.answer = remote_id, poll_url, answer
+        self.told: Mapping[str, Any] = told or {}
         self.calls = 0
         self._slot: Slot | None = None
 
@@ -50,11 +52,11 @@ class LedgerSlip:
         self._writer.call(lambda connection: attempts.sent(connection, attempt, clock))
         self.calls += 1
 
-    def accepted(self, remote_id: str, poll_url: str | None = None) -> None:
+    def accepted(self, remote_id: str, poll_url: str | None = None, told: Mapping[str, Any] | None = None) -> None:
         """The provider's job id is on disk when this returns."""
         attempt = self.id
-        self._writer.call(lambda connection: attempts.accepted(connection, attempt, remote_id, poll_url))
-        self.remote_id, self.poll_url = remote_id, poll_url
+        self._writer.call(lambda connection: attempts.accepted(connection, attempt, remote_id, poll_url, told))
+        self.remote_id, self.poll_url, self.told = remote_id, poll_url, told or {}
 
     def receive(self, chunks: Iterable[bytes], length: int | None = None) -> bytes:
         """Spool the answer as it arrives and return it whole."""

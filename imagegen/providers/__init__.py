@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.outcome import Outcome
@@ -43,6 +43,10 @@ class Slip(Protocol):
         """Where the provider said to poll, if it said."""
 
     @property
+    def told(self) -> Mapping[str, Any]:
+        """What the provider said when it took the job, once `accepted`."""
+
+    @property
     def answer(self) -> bytes | None:
         """A complete answer that an interrupted process left in the spool: `generate` reads it
         and does not submit."""
@@ -51,8 +55,9 @@ class Slip(Protocol):
         """Call right before the first byte leaves, after every limiter has let it pass. Returns when
         the intent is on disk. Raises `imagegen.errors.StorageError` when it cannot be: then do not send."""
 
-    def accepted(self, remote_id: str, poll_url: str | None = None) -> None:
-        """Call as soon as the provider's job id is known. Returns only when that is on disk."""
+    def accepted(self, remote_id: str, poll_url: str | None = None, told: Mapping[str, Any] | None = None) -> None:
+        """Call as soon as the provider's job id is known. Returns only when that is on disk. `told`: what the
+        provider says only now, such as the price (JSON values)."""
 
     def receive(self, chunks: Iterable[bytes], length: int | None = None) -> bytes:
         """Spool an answer as it arrives and return it whole. `length` is the promised number of bytes.

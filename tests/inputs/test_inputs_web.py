@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from imagegen.inputs import web
+from imagegen.inputs import guarded
 from imagegen.inputs.local import MOST_BYTES
 from imagegen.inputs.web import Fetched, Fetcher, NotFetched, shown
 from tests.cloud.pictures import picture
@@ -48,7 +48,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def fetcher(folder: Path, *hosts: str, **said: Any) -> Fetcher:
-    return Fetcher(folder, frozenset(hosts), **({"pause": 0.0} | said))
+    return Fetcher(folder, hosts=frozenset(hosts), **({"pause": 0.0} | said))
 
 
 def refused(fetcher: Fetcher, url: str) -> str:
@@ -90,7 +90,7 @@ def test_this_machine_is_not_asked(host: str, server: PictureServer, tmp_path: P
 
 def _as_public(name: str, port: int) -> list[str]:
     """`public.example` is the test's server; every other name is what the system says."""
-    return ["127.0.0.1"] if name == "public.example" else web.look_up(name, port)
+    return ["127.0.0.1"] if name == "public.example" else guarded.look_up(name, port)
 
 
 @pytest.mark.parametrize("inside", ["10.0.0.1", "169.254.169.254", "fd00:ec2::254", "64:ff9b::7f00:1", "224.0.0.1"])
@@ -206,7 +206,7 @@ def test_nobody_there(tmp_path: Path) -> None:
 
 def test_too_slow(server: PictureServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time for one picture ends, however busily bytes arrive."""
-    monkeypatch.setattr(web, "WHOLE", 0.0)
+    monkeypatch.setattr(guarded, "WHOLE", 0.0)
     assert refused(fetcher(tmp_path, "127.0.0.1"), server.url("/mug.png")) == "takes too long"
 
 

@@ -39,6 +39,7 @@ def version_1(folder: Path) -> str:
             books.execute(f"DROP TABLE {table}")
         books.execute("ALTER TABLE jobs DROP COLUMN role")
         books.execute("ALTER TABLE jobs DROP COLUMN link")
+        books.execute("ALTER TABLE attempts DROP COLUMN told")
         books.execute("PRAGMA user_version=1")
     return attempt
 
@@ -56,7 +57,8 @@ def test_data_of_version_1_is_all_there_afterwards(home: Path) -> None:
         with ledger.reading() as books:
             assert books.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
             lines = books.execute("SELECT attempt, row, tags FROM items ORDER BY row").fetchall()
-            books.execute("SELECT role, link FROM jobs").fetchall()
+            assert books.execute("SELECT role, link FROM jobs").fetchall() == []
+            assert books.execute("SELECT DISTINCT told FROM attempts").fetchall() == [(None,)]
             assert [books.execute(f"SELECT COUNT(*) FROM {name}").fetchone() for name in ADDED_3] == [(0,)] * 3
             assert lines == [(attempt, "cup", None), (later, "jug", "[]"), (attempt, "mug", None)]
             assert totals(books) == recount(books)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from imagegen.errors import StorageError
 
@@ -20,12 +21,15 @@ class MemorySlip:
         self,
         *,
         remote_id: str | None = None,
+        poll_url: str | None = None,
+        told: Mapping[str, Any] | None = None,
         answer: bytes | None = None,
         broken: bool = False,
         at_sending: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = f"slip-{next(_ids)}"
-        self.remote_id, self.poll_url, self.answer = remote_id, None, answer
+        self.remote_id, self.poll_url, self.answer = remote_id, poll_url, answer
+        self.told: Mapping[str, Any] = told or {}
         self.broken, self.at_sending = broken, at_sending
         self.calls: list[str] = []
         self.closed: list[str] = []
@@ -38,9 +42,9 @@ class MemorySlip:
             raise StorageError("the disk is full")
         self.at_sending()
 
-    def accepted(self, remote_id: str, poll_url: str | None = None) -> None:
+    def accepted(self, remote_id: str, poll_url: str | None = None, told: Mapping[str, Any] | None = None) -> None:
         self.calls.append("accepted")
-        self.remote_id, self.poll_url = remote_id, poll_url
+        self.remote_id, self.poll_url, self.told = remote_id, poll_url, told or {}
 
     def receive(self, chunks: Iterable[bytes], length: int | None = None) -> bytes:
         self.calls.append("receive")

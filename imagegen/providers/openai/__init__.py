@@ -21,8 +21,10 @@ from imagegen.domain.model import Offer
 from imagegen.domain.outcome import Failed, Outcome, Unknown
 from imagegen.domain.request import Key, Request, key
 from imagegen.providers import Limits, Slip
+from imagegen.providers.hosted.rest import Cut
+from imagegen.providers.hosted.server import Timeouts
 from imagegen.providers.openai import answer, edits, errors, rules
-from imagegen.providers.openai.call import Call, Line, Timeouts
+from imagegen.providers.openai.call import Call, Line
 
 __all__ = ["OpenAI", "Timeouts"]
 
@@ -114,7 +116,7 @@ class OpenAI:
             return answer.outcomes(slip.answer, batch, keys, offer, {}, self._line.hide)
         try:
             call = self._line.send({**rules.body(batch[0], offer, len(batch)), **pictures}, offer.sent, slip)
-        except errors.Cut as cut:
+        except Cut as cut:
             return [Unknown(each, cut.reason) for each in keys]
         except errors.wire_errors() as error:
             return self._failed(error, batch, keys)

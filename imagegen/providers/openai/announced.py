@@ -14,7 +14,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from imagegen.errors import SettingsError
-from imagegen.providers.openai.call import Line, Timeouts
+from imagegen.providers.hosted.server import Timeouts
+from imagegen.providers.openai.call import Line
 from imagegen.providers.openai.errors import wire_errors
 
 if TYPE_CHECKING:

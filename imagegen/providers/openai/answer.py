@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from binascii import Error, a2b_base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from imagegen.domain.model import Offer, Size
 from imagegen.domain.money import Nano
 from imagegen.domain.outcome import FREE, UNKNOWN_CHARGE, Artifact, Charge, Failed, Made, Outcome
 from imagegen.domain.request import Key, Request
+from imagegen.providers.hosted.pictures import decoded, media_type
 
 _KEPT = ("usage", "size", "quality")
 
@@ -102,8 +102,8 @@ def _picture(
     hide: Callable[[str], str],
 ) -> Outcome:
     text = item.get("b64_json") if isinstance(item, Mapping) else None
-    data = _decoded(text) if isinstance(text, str) else None
-    media = _media_type(data) if data else None
+    data = decoded(text) if isinstance(text, str) else None
+    media = media_type(data) if data else None
     if data is None or media is None:
         what = "base64" if data is None else "a picture"
         return Failed(key, f"paid for, but what came is not {what}", charge=charge, evidence=_evidence(raw, hide))
@@ -111,26 +111,6 @@ def _picture(
     if item.get("revised_prompt"):
         own["revised_prompt"] = str(item["revised_prompt"])
     return Made(key, Artifact(data, media, own), charge)
-
-
-def _decoded(text: str) -> bytes | None:
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        return a2b_base64(text, strict_mode=True)
-    except (Error, ValueError):
-        return None
-
-
-def _media_type(data: bytes) -> str | None:
-    """By the first bytes; whether the rest is sound, `imagegen.picture` finds out."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return "image/avif" if data[4:8] == b"ftyp" and b"avi" in data[8:32] else None
 
 
 def _paid_for_nothing(

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
 
-from imagegen.errors import SettingsError
 from imagegen.providers import Slip
-from imagegen.providers.openai.errors import Cut, broken_errors
+from imagegen.providers.hosted.rest import Cut
+from imagegen.providers.hosted.server import MOST_BYTES, Server, Timeouts
+from imagegen.providers.openai.errors import broken_errors
 
 if TYPE_CHECKING:
     from openai import OpenAI as Client
 
 OFFICIAL = "https://api.openai.com/v1"
-#: Most bytes of one answer after decompression: ten pictures of the largest size fit, even uncompressed.
-MOST_BYTES = 1 << 29
 #: What a server of one's own gets that asks for no key.
 _NO_KEY = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds. `connect` until connected, `first_byte` until the answer begins (slow models take minutes),
-    `progress` between two pieces of it, `total` for all of it."""
-
-    connect: float = 10.0
-    first_byte: float = 600.0
-    progress: float = 30.0
-    total: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +29,13 @@ class Call:
     request_id: str | None
 
 
-class Line:
-    """The way to one server: address, key, and one SDK client for all threads, opened with the first call."""
+class Line(Server):
+    """The server with one SDK client for all threads, opened with the first call."""
 
     def __init__(self, name: str, api_key: str, base_url: str | None, timeouts: Timeouts) -> None:
-        self.name, self.base_url, self.timeouts = name, base_url or OFFICIAL, timeouts
-        self.host = urlsplit(self.base_url).hostname or ""
-        if urlsplit(self.base_url).scheme not in ("http", "https") or not self.host:
-            raise SettingsError(f"{self.base_url!r} is no address for {name}", "it starts with https://")
-        if not api_key and base_url is None:
-            raise SettingsError(f"{name} needs an API key", "set OPENAI_API_KEY")
-        if not all("!" <= sign <= "~" for sign in api_key):
-            raise SettingsError(f"the API key of {name} holds a space or a sign no key has", "copy it anew")
-        self._key = api_key
+        super().__init__(
+            name, api_key, base_url, timeouts, home=OFFICIAL, variable="OPENAI_API_KEY", looks=r"\bsk-[\w*.-]{3,}"
+        )
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._methods: tuple[Any, Any] | None = None
@@ -74,12 +54,6 @@ class Line:
             plain = "content-encoding" not in response.headers
             data = slip.receive(self._pieces(response), int(length) if length and plain else None)
             return Call(data, response.headers.get("x-request-id"))
-
-    def hide(self, text: str) -> str:
-        """`text` without the key, nor what looks like part of one."""
-        if self._key:
-            text = text.replace(self._key, "***").replace(quote(self._key, safe=""), "***")
-        return re.sub(r"\bsk-[\w*.-]{3,}", "sk-***", text)
 
     def close(self) -> None:
         """Close the client, if it is open."""
@@ -113,7 +87,7 @@ class Line:
             follow_redirects=False,
         )
         return openai.OpenAI(
-            api_key=self._key or _NO_KEY,
+            api_key=self.key or _NO_KEY,
             base_url=self.base_url,
             max_retries=0,
             timeout=timeout,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import ssl
-import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imagegen.domain.outcome import Failed, Refused, Unknown
+from imagegen.providers.hosted.errors import retry_after
+from imagegen.providers.hosted.server import one_line
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -20,8 +19,6 @@ POLICY = frozenset({"moderation_blocked", "content_policy_violation", "content_f
 CREDIT = ("quota", "credit", "billing", "spend", "account_deactivated")
 #: Refused before work, so not charged.
 OVERLOADED = frozenset({"server_is_overloaded", "slow_down"})
-_LONGEST = 300
-_NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
 
 
 class Place(Protocol):
@@ -32,14 +29,6 @@ class Place(Protocol):
 
     def hide(self, text: str) -> str:
         """`text` without keys."""
-
-
-class Cut(Exception):
-    """An answer had begun and did not end."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 def wire_errors() -> tuple[type[Exception], ...]:
@@ -65,7 +54,7 @@ def outcome(error: Exception, place: Place) -> Failed | Refused | Unknown:
         return _status(error, place)
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
     if _never_connected(cause):
-        why = place.hide(_line(str(cause)) or type(cause).__name__)
+        why = place.hide(one_line(str(cause)) or type(cause).__name__)
         reason = f"could not connect to {place.host}: {why}"
         return Failed("", reason, retryable=True, because="connection")
     what = "no answer in time" if isinstance(error, openai.APITimeoutError) else "the connection broke"
@@ -75,20 +64,6 @@ def outcome(error: Exception, place: Place) -> Failed | Refused | Unknown:
 def says_model_is_gone(error: Exception) -> bool:
     """Whether no further request for this model can fare better."""
     return getattr(error, "status_code", None) == 404 and getattr(error, "code", None) == "model_not_found"
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server asks to wait, from either form of Retry-After; None when it does not ask.
-
-    A date is taken against the server's own clock where it told the time."""
-    value = headers.get("retry-after", "").strip()
-    if _NUMBER.fullmatch(value):
-        return max(0.0, float(value))
-    until = _seconds(value)
-    if until is None:
-        return None
-    told = _seconds(headers.get("date", ""))
-    return max(0.0, until - (told if told is not None else time.time()))
 
 
 def _never_connected(cause: BaseException | None) -> bool:
@@ -106,7 +81,7 @@ def _never_connected(cause: BaseException | None) -> bool:
 
 def _status(error: APIStatusError, place: Place) -> Failed | Refused | Unknown:
     status, code = error.status_code, str(error.code or "")
-    said = place.hide(_line(_message(error)))
+    said = place.hide(one_line(_message(error)))
     if code in POLICY:
         return Refused("", f"{place.name} refused the prompt ({code}): {said}")
     if any(word in code or word in str(error.type or "") for word in CREDIT):
@@ -145,17 +120,3 @@ def _message(error: APIStatusError) -> str:
     body = error.body
     text = body.get("message") if isinstance(body, Mapping) else None
     return str(text) if text else ""
-
-
-def _line(text: str) -> str:
-    """`text` on one line, printable and not endless."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in text)
-    plain = " ".join(plain.split())
-    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
-
-
-def _seconds(date: str) -> float | None:
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
