@@ -58,12 +58,24 @@ class Blueprint:
         """The longest prompt the offer takes, in characters."""
         return None if self.choice is None or self.is_placeholder else self.choice.offer.max_prompt
 
-    def price(self, row: Row) -> Estimate:
-        """The price of one picture of `row`, its prompt included."""
-        if self.choice is None or self.is_placeholder or self.unit.expected is None or self.unit.most is None:
-            return self.unit
+    def price(self, row: Row, inputs: Inputs | None = None) -> Estimate:
+        """The price of one picture of `row`, made from `inputs`, its prompt included."""
+        unit = self._unit(inputs)
+        if self.choice is None or self.is_placeholder or unit.expected is None or unit.most is None:
+            return unit
         more, most = prices.prompt_cost(self.choice.offer.price, len(said(row).encode()))
-        return Estimate(self.unit.expected + more, self.unit.most + most, self.unit.basis) if most else self.unit
+        return Estimate(unit.expected + more, unit.most + most, unit.basis) if most else unit
+
+    def _unit(self, inputs: Inputs | None) -> Estimate:
+        """The price without the prompt. By the megapixel, input pictures count by their own size where it is known."""
+        price = self.choice.offer.price if self.choice else None
+        if not inputs or self.choice is None or self.is_placeholder or price is None or not price.input:
+            return self.unit
+        known = [inputs.given[each] for each in inputs.images if each in inputs.given]
+        if not known or len(known) < len(inputs.images):
+            return self.unit
+        megapixels = [each.width * each.height / prices.MEGAPIXEL for each in known]
+        return prices.unit(price, self.choice.size_plan.size, self.choice.quality, megapixels)
 
     def real(self, row: Row) -> Nano | None:
         """What one picture of `row` would cost on the model chosen for it, placeholder or not."""
@@ -162,6 +174,7 @@ def _choose(row: Row, context: Context, native: tuple[int, int] | None) -> Choic
         input_count=_inputs(row),
         native=native,
         also=context.cut,
+        barred=context.barred,
     )
     if isinstance(chosen, NoChoice) and context.estimating and context.enabled is not None:
         other = routing.choose(
@@ -185,10 +198,7 @@ def _not_yet(row: Row, chosen: Choice) -> str:
     """What the row asks for and this version would leave out in silence, were it bought all the same."""
     asked = {
         f"buy through the {row.lane} lane": row.lane not in (None, "live", "auto"),
-        "draft and refine": chosen.strategy != "plain",
-        "check pictures for acceptance": row.accept is not None,
         "remove backgrounds": row.background == "remove",
-        "call back": row.callback_url is not None,
     }
     return next((what for what, wanted in asked.items() if wanted), "")
 
@@ -199,15 +209,15 @@ def _inputs(row: Row) -> int:
 
 
 def _base(row: Row, chosen: Choice, context: Context) -> Request:
-    size, can = chosen.size_plan.size, chosen.offer.can
+    size, can, exact = chosen.size_plan.size, chosen.offer.can, chosen.offer.sizes.exact
     return Request(
         provider=chosen.offer.provider,
         model=chosen.model.name,
         prompt="",
         address=context.addresses.get(chosen.offer.provider),
         negative_prompt=row.negative_prompt,
-        width=size.width,
-        height=size.height,
+        width=size.width if exact else None,
+        height=size.height if exact else None,
         aspect_ratio=size.ratio,
         resolution=size.resolution,
         wire_format=_wire_format(row, chosen.offer),

@@ -5,16 +5,93 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from imagegen import finish as finishing
+from imagegen import record
 from imagegen.domain.outcome import Outcome, Pending
+from imagegen.domain.request import request_of
+from imagegen.domain.result import State
 from imagegen.keep import Desk, keep
 from imagegen.ledger import Ledger, attempts, spool
 from imagegen.ledger.attempts import Bought, Open
 from imagegen.picture import BadPicture
+from imagegen.pool import Pool
+from imagegen.providers import Provider
 from imagegen.stores import EXTENSIONS, Held
+
+#: So many are asked for at once.
+AT_ONCE = 8
+
+#: Why attempts are still not closed, by their id: the state of their pictures, and the reason.
+Left = dict[str, tuple[State, str]]
+
+
+def collect(
+    ledger: Ledger,
+    desk: Desk,
+    providers: Mapping[str, Provider],
+    left: Sequence[Open],
+    hands: Callable[[str, int], Pool],
+) -> Left:
+    """Fetch what dead runs `left` at providers or in the spool, what expires soonest first; what could not be had.
+    Raises StorageError."""
+    if not left:
+        return {}
+    queue: SimpleQueue[Open] = SimpleQueue()
+    for attempt in sorted(left, key=lambda each: _expires(each, providers)):
+        queue.put(attempt)
+    found: Left = {}
+    problems: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not problems:
+                attempt = queue.get_nowait()
+                if (why := _collected(ledger, desk, providers.get(attempt.provider), attempt)) is not None:
+                    found[attempt.id] = why
+        except Empty:
+            pass
+        except BaseException as problem:  # noqa: BLE001  raised below, in the caller's thread
+            problems.append(problem)
+
+    pool = hands("collect", min(AT_ONCE, len(left)))
+    for _ in range(pool.size):
+        pool.start(work)
+    while pool.alive:
+        time.sleep(0.005)
+    if problems:
+        raise problems[0]
+    return found
+
+
+def _expires(attempt: Open, providers: Mapping[str, Provider]) -> float:
+    """When the provider no longer has it, in wall time."""
+    provider = providers.get(attempt.provider)
+    return (attempt.sent or 0.0) + (provider.limits.keeps if provider else 0.0)
+
+
+def _collected(ledger: Ledger, desk: Desk, provider: Provider | None, attempt: Open) -> tuple[State, str] | None:
+    """Bring one home; else why not."""
+    requests = [request_of(item.request) for item in attempt.items]
+    slip = ledger.slip_of(attempt)
+    if provider is None or any(map(provider.refuses, requests)):
+        return "unknown", record.doubt(attempt.id)
+    if not slip.answer and not slip.remote_id:
+        find = getattr(provider, "find", None)
+        if attempt.state != "sent" or find is None:
+            return None  # another run was quicker
+        there = find(slip, attempt.sent or 0.0)
+        if there is None:
+            return "waiting", record.QUEUED
+        if not there:
+            ledger.write(lambda c: attempts.close(c, attempt.id, 0, "nothing", desk.now(), "it never arrived"))
+            return None
+    outcomes = list(provider.generate(requests, {}, slip))
+    return None if collected(ledger, desk, attempt, outcomes) else ("waiting", record.QUEUED)
 
 
 def collected(ledger: Ledger, desk: Desk, left: Open, outcomes: Sequence[Outcome]) -> bool:

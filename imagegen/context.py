@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 
 from imagegen.catalog import Catalog
 from imagegen.domain.inputs import Resolve, named
 from imagegen.domain.model import Model, Offer, Rendition
+from imagegen.domain.row import Row
 from imagegen.routing import Routes
+
+
+class Scoring(NamedTuple):
+    """A scorer as the plan sees it: its `version`, and why it cannot serve a row ("" when it can)."""
+
+    version: str
+    refusal: str = ""
+
+
+class Winner(NamedTuple):
+    """The draft that was chosen: the SHA-256 of its bytes, and the file that holds them."""
+
+    digest: str
+    file: str
+
+
+def unscored(name: str, row: Row) -> Scoring:
+    """Where nobody looks at scorers: every name will do."""
+    return Scoring("")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +39,9 @@ class Context:
     """What a plan depends on besides its rows. `enabled` None: every provider, as an estimate without
     keys assumes; `fallback`: where nothing enabled can make a row, plan it as if everything were
     (estimates never fail for keys). `addresses`: providers reached elsewhere, part of the Key. `inputs` finds
-    the input pictures of a row; by name only where it is not given."""
+    the input pictures of a row; by name only where it is not given. `calls` says why a row's callback_url cannot be
+    called, `accepts` why its rules of acceptance cannot be followed, `scorers` what a scorer is here. `chosen`: the
+    draft that won, by the slot of the picture to be made from it. `barred`: see `Terms`."""
 
     catalog: Catalog
     routes: Routes
@@ -32,6 +55,11 @@ class Context:
     optimize: str = "route"
     renditions: tuple[Rendition, ...] = ()
     inputs: Resolve = named
+    calls: Callable[[Row], str] = lambda row: ""
+    scorers: Callable[[str, Row], Scoring] = unscored
+    barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    chosen: Callable[[str], Winner | None] = lambda slot: None
+    accepts: Callable[[Row], str] = lambda row: ""
 
     @cached_property
     def cut(self) -> tuple[tuple[int, int], ...]:

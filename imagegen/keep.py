@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imagegen import finish as finishing
+from imagegen.domain.handoff import HANDOFF
 from imagegen.domain.money import Nano, plain
 from imagegen.domain.outcome import Failed, Made, Outcome, Pending
 from imagegen.domain.request import Key, digest
@@ -24,12 +25,13 @@ from imagegen.stores import Held, Store
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where pictures are put and whose they are."""
+    """Where pictures are put and whose they are. `posted` is told when somebody is to be told of one."""
 
     store: Store
     folder: OutputFolder
     collection: str
     now: Callable[[], float]
+    posted: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def _facts(desk: Desk, row: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flaw(request: dict[str, Any], picture: Picture) -> str | None:
+    if request["provider"] == HANDOFF:  # upscaled or not, PNG or not: that a person decides; its shape was looked at
+        return finishing.verify(picture, width=None, height=None, formats=(), alpha_wanted=False)
     return finishing.verify(
         picture,
         width=request.get("width"),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Sequence
-from threading import Condition, Semaphore
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import Condition, Event, Semaphore
 from typing import Any
 
 from imagegen.domain.outcome import Unknown
-from imagegen.domain.request import Request
+from imagegen.domain.request import Request, request_of
 from imagegen.ledger import jobs
 from imagegen.ledger.jobs import Job
+from imagegen.pool import Pool
 from imagegen.providers import Provider
 
 #: Lines read from the list at once.
@@ -77,19 +77,21 @@ class Lane:
         most = self.provider.limits.max_batch if self.provider else 1
         batch: list[Job] = []
         shared = None
+        others: list[Job] = []
         while self._read and len(batch) < most:
-            job = self._read[0]
+            job = self._read.pop(0)
             if job.key in self._taken:
                 self._parked = True
-                self._read.pop(0)
                 continue
             if most > 1 and self.provider:
                 ride = self.provider.shares(request_of(job.request))
                 if batch and ride != shared:
-                    break
+                    others.append(job)  # they ride next; those that fit are taken from farther back
+                    continue
                 shared = ride
             self._taken.add(job.key)
-            batch.append(self._read.pop(0))
+            batch.append(job)
+        self._read = others + self._read
         return batch
 
     def _from_the_start(self) -> None:
@@ -113,6 +115,15 @@ class Lane:
             else:
                 self._change.notify_all()
 
+    def look_again(self) -> None:
+        """More has been put on the list, perhaps before what was handed out last."""
+        with self._change:
+            if not self._read:
+                self._after = (0, -1)
+            else:
+                self._parked = True
+            self._change.notify_all()
+
     def stop(self, why: str) -> None:
         """Hand out nothing more."""
         with self._change:
@@ -120,14 +131,51 @@ class Lane:
             self._change.notify_all()
 
 
-def request_of(text: str) -> Request:
-    """The Request whose canonical JSON is `text`."""
-    values = json.loads(text)
-    values.pop("v")
-    for name in ("images", "loras"):
-        if name in values:
-            values[name] = tuple(tuple(each) if isinstance(each, list) else each for each in values[name])
-    return Request(**values)
+class Lanes:
+    """The lanes of `run`, each with its hands: opened when there is something to do, and again when `more` says that
+    something has been put on the list meanwhile."""
+
+    def __init__(
+        self,
+        reader: sqlite3.Connection,
+        run: str,
+        providers: Mapping[str, Provider],
+        hands: Callable[[str, int], Pool],
+    ) -> None:
+        self._reader, self._run, self._providers, self._hands = reader, run, providers, hands
+        self._change, self._taken = Condition(), set[str]()
+        self._lanes: dict[str, tuple[Lane, Pool]] = {}
+        self.more = Event()
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter([lane for lane, _ in self._lanes.values()])
+
+    def open(self, work: Callable[[Lane], None], stopped: str = "") -> bool:
+        """Set hands to `work` wherever something is to be done; whether that is anywhere. `stopped` is why nothing is
+        to be begun, if nothing is."""
+        self.more.clear()
+        anything = False
+        for name in jobs.providers(self._reader, self._run):
+            lane, pool = self._lanes.get(name) or self._new(name)
+            if stopped:
+                lane.stop(stopped)
+            if lane.stopped:
+                continue
+            lane.look_again()
+            anything = True
+            for _ in range(pool.size - pool.alive):
+                pool.start(work, lane)
+        return anything
+
+    def _new(self, name: str) -> tuple[Lane, Pool]:
+        lane = Lane(name, self._providers.get(name), self._reader, self._run, self._change, self._taken)
+        self._lanes[name] = lane, self._hands(name, lane.hands)
+        return self._lanes[name]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a hand is at work, or a batch is out whose books are not closed yet."""
+        return any(pool.alive or lane.busy for lane, pool in self._lanes.values())
 
 
 def pairs(batch: Sequence[Job], outcomes: Sequence[Any]) -> list[tuple[Job, Any]]:

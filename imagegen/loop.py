@@ -15,16 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from threading import Condition, Event
+from threading import Event
 from typing import Protocol
 
-from imagegen import collect, record
+from imagegen import collect, record, refining
 from imagegen.clock import Clock
 from imagegen.domain.outcome import Failed, Outcome
+from imagegen.domain.request import request_of
 from imagegen.domain.result import Result, State
 from imagegen.errors import Exit, StorageError
 from imagegen.keep import Desk
-from imagegen.lane import Lane, pairs, request_of, room_for
+from imagegen.lane import Lane, Lanes, pairs, room_for
 from imagegen.ledger import Ledger, attempts, jobs
 from imagegen.ledger.attempts import Bought, Claimed, Granted, Item, Open, Reserved
 from imagegen.ledger.budgets import Budget, Denied
@@ -35,6 +36,7 @@ from imagegen.pool import Pool
 from imagegen.providers import Provider
 from imagegen.record import Kept
 from imagegen.supply import supplied
+from imagegen.unusable import Unusable
 
 #: Seconds between two looks for runs that died.
 TURN = 1.0
@@ -74,53 +76,45 @@ class Kit:
 
 
 class Loop:
-    """One run at work. `stops` collects the exit codes that hold, `why` says the first reason."""
+    """One run at work. `stops` collects the exit codes that hold, `why` says the first reason, `halted` why nothing
+    more is begun at all."""
 
     def __init__(self, kit: Kit, run: str) -> None:
         self.kit, self.run = kit, run
         self.stops: set[Exit] = set()
         self.why = ""
+        self.halted = ""
+        self.unusable = Unusable()
         self._failures = 0
         self._took_over = float("-inf")
         self._gone: set[str] = set()
         self._left: dict[str, tuple[State, str]] = {}
         self._told: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._hand_left = Event()
-        self._lanes: list[Lane] = []
+        self._lanes: Lanes | None = None
 
     def collect(self, left: Sequence[Open]) -> None:
         """Fetch what runs that are dead paid for and could not keep, before anything new is bought."""
-        for attempt in left:
-            provider = self.kit.providers.get(attempt.provider)
-            requests = [request_of(item.request) for item in attempt.items]
-            slip = self.kit.ledger.slip_of(attempt)
-            if provider is None or any(map(provider.refuses, requests)):
-                self._left[attempt.id] = "unknown", record.doubt(attempt.id)
-            elif slip.answer or slip.remote_id:  # else another run was quicker
-                outcomes = list(provider.generate(requests, {}, slip))
-                if not collect.collected(self.kit.ledger, self.kit.desk, attempt, outcomes):
-                    self._left[attempt.id] = "waiting", record.QUEUED
+        self._left |= collect.collect(self.kit.ledger, self.kit.desk, self.kit.providers, left, self.kit.hands)
 
     def work_off(self) -> None:
         """Do all that can be done. Returns when nothing is in flight any more."""
         with self.kit.ledger.reading() as reader:
-            change, taken = Condition(), set[str]()
-            for name in jobs.providers(reader, self.run):
-                self._lanes.append(Lane(name, self.kit.providers.get(name), reader, self.run, change, taken))
+            lanes = self._lanes = Lanes(reader, self.run, self.kit.providers, self.kit.hands)
             self._look_around()
-            pools = [self.kit.hands(lane.name, lane.hands) for lane in self._lanes]
-            for lane, pool in zip(self._lanes, pools, strict=True):
-                for _ in range(pool.size):
-                    pool.start(self._hand, lane)
             # Nothing may be raised in here while hands are at work: they read through `reader`.
-            while any(pool.busy for pool in pools) or any(lane.busy for lane in self._lanes):
-                self._look_around()
-                self._hand_left.wait(0.05)
-                self._hand_left.clear()
-                self._tell()
+            while lanes.open(self._hand, self.halted) or lanes.busy:
+                self._attend(lanes)
         while not self._told.empty():
             self._tell()
         self._skip_the_rest()
+
+    def _attend(self, lanes: Lanes) -> None:
+        while lanes.busy and not lanes.more.is_set():
+            self._look_around()
+            self._hand_left.wait(0.05)
+            self._hand_left.clear()
+            self._tell()
 
     def _look_around(self) -> None:
         signal = self.kit.signal()
@@ -132,9 +126,9 @@ class Loop:
     def stop(self, code: Exit, why: str) -> None:
         """Start nothing new; what was sent is waited for."""
         self.stops.add(code)
-        self.why = self.why or why
-        for lane in self._lanes:
-            lane.stop(self.why)
+        self.why, self.halted = self.why or why, self.halted or why
+        for lane in self._lanes or ():
+            lane.stop(self.halted)
 
     def _hand(self, lane: Lane) -> None:
         """What each worker does until its lane has no more: take, make, take, make."""
@@ -153,7 +147,7 @@ class Loop:
         """From a line of the list to a picture in the folder."""
         kit = self.kit
         if lane.provider is None:
-            self._close(lane, batch, [record.from_cache(kit.desk, job) for job in batch], None)  # 1 cache
+            self._close(lane, batch, refining.without_provider(kit.ledger, kit.desk, lane.name, batch), None)  # 1 cache
             return
         inputs, failed = supplied(batch)
         if failed:
@@ -168,11 +162,11 @@ class Loop:
         try:
             with lane.gate:
                 outcomes = [] if lane.stopped else list(lane.provider.generate(requests, inputs, slip))  # 3 generate
-                self._heed(lane, outcomes)
+                self._heed(lane, batch, outcomes)
         except StorageError as problem:
             record.never_sent(kit.ledger, slip, str(problem))
             raise
-        if not outcomes:
+        if not slip.calls and all(isinstance(each, Failed) and each.stops_provider for each in outcomes):
             record.never_sent(kit.ledger, slip, lane.stopped)
             lane.ended(batch)
             return
@@ -180,13 +174,15 @@ class Loop:
             kept = [record.put_away(kit.desk, job, outcome) for job, outcome in pairs(batch, outcomes)]  # 4 store
         self._close(lane, batch, kept, slip)  # 5 record
 
-    def _heed(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
-        """A provider that cannot be used now is asked no more: every further call would find out the same."""
-        for outcome in outcomes:
-            if isinstance(outcome, Failed) and outcome.stops_provider:
-                lane.stop(f"{lane.name} stopped: {outcome.reason}")
-                self.stops.add(Exit.PROVIDER)
-                self.why = self.why or lane.stopped
+    def _heed(self, lane: Lane, batch: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+        """A provider that cannot be used now is asked no more: every further call would find out the same. For a model
+        that cannot be used its wrapper answers, nothing is sent, and the other models go on."""
+        why, whole = self.unusable.heed(lane.name, pairs(batch, outcomes))
+        if why:
+            self.stops.add(Exit.PROVIDER)
+            self.why = self.why or f"{lane.name}{' stopped' if whole else ''}: {why}"
+        if whole:
+            lane.stop(f"{lane.name} stopped: {why}")
 
     def _reserve(self, lane: Lane, batch: Sequence[Job]) -> Reserved:
         """Claim the keys and set the money aside; waits for money that may come free."""
@@ -262,6 +258,8 @@ class Loop:
                     slip.drop()
             self._told.put(lambda: self._heard(kept))
             lane.ended(batch, later=later)
+            if self._lanes and any(item.result is None or item.job.role for item in kept):
+                self._lanes.more.set()
 
         written = self.kit.ledger.write_soon(record.books(self.kit.desk, kept, slip.id if slip else None))
         written.add_done_callback(closed)
@@ -283,14 +281,18 @@ class Loop:
             self._broke(error)
 
     def _heard(self, kept: Sequence[Kept]) -> None:
-        self._failures += sum(item.result.state == "failed" for item in kept)
-        for item in kept:
-            if item.result.state != "skipped":  # those are told together, when the run is over
-                self.kit.listener.row(item.result)
+        results = [item.result for item in kept if item.result]
+        self._failures += sum(result.state == "failed" for result in results)
+        for result in results:
+            if result.state != "skipped":  # those are told together, when the run is over
+                self.kit.listener.row(result)
         if self.kit.max_failures is not None and self._failures >= self.kit.max_failures:
             self.stop(Exit.SOME_FAILED, f"{self._failures} pictures failed")
 
     def _skip_the_rest(self) -> None:
-        for lane in () if self.kit.ledger.failed else self._lanes:
-            why = lane.stopped or self.why or "not reached"
-            self.kit.ledger.write(partial(jobs.skip_rest, run=self.run, reason=why, provider=lane.name))
+        skip = partial(jobs.skip_rest, run=self.run)
+        for lane in () if self.kit.ledger.failed else self._lanes or ():
+            self.kit.ledger.write(partial(skip, reason=lane.stopped or self.why or "not reached", provider=lane.name))
+        if not self.kit.ledger.failed:
+            self.kit.ledger.write(partial(skip, reason=self.why or "its drafts were not made"))
+        self._lanes = None

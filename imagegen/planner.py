@@ -19,6 +19,7 @@ from imagegen.domain.model import Estimate
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request
 from imagegen.domain.row import NOT_THE_PICTURE, Place, Placed, Row
+from imagegen.drafting import DRAFT_SAMPLES, Drafting, Part, drafting_of
 from imagegen.errors import ManifestError
 
 __all__ = ["Context", "Draft", "Planned", "Seen", "doomed", "fingerprint", "plan"]
@@ -46,16 +47,27 @@ class Draft(NamedTuple):
     sample: int
     blueprint: Blueprint
     inputs: Inputs | None = None
+    part: Part | None = None
+
+    @property
+    def asked(self) -> int:
+        """The sample number in the Request."""
+        return self.part.asked if self.part else self.sample
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is made only to choose from."""
+        return self.part is not None and self.part.role == "draft"
 
     @property
     def key(self) -> Key | None:
         """The Key, None for a refused row; while an input picture is unknown one that no picture has."""
-        return self.blueprint.key(self.row, self.sample, self.inputs)
+        return self.blueprint.key(self.row, self.asked, self.inputs)
 
     @property
     def fingerprint(self) -> str:
         """Hash of what the row says about its picture, without the model that routes choose."""
-        return fingerprint(self.row, self.inputs)
+        return fingerprint(self.row, None if self.part else self.inputs)  # which draft won, the row does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,18 @@ class Planned(NamedTuple):
     @property
     def request(self) -> Request | None:
         """What would be asked of the model; None for a refused row."""
-        return self.draft.blueprint.request(self.draft.row, self.draft.sample, self.draft.inputs)
+        return self.draft.blueprint.request(self.draft.row, self.draft.asked, self.draft.inputs)
+
+    @property
+    def most_each(self) -> Nano | None:
+        """What one attempt reserves, where the row allows several."""
+        return None if self.most is None else -(-self.most // _attempts(self.draft))
+
+    @property
+    def held(self) -> bool:
+        """Whether it is made from a draft that is not chosen yet."""
+        part = self.draft.part
+        return self.state == "buy" and part is not None and part.role == "refine" and not part.won
 
 
 Look = Callable[[Sequence[Draft]], Sequence[Seen | None]]
@@ -110,18 +133,22 @@ def plan(
     Rows whose id is in `redo` are made anew whatever is there. Raises UsageError for a row that
     names a model or use case that does not exist.
     """
-    memo: dict[Any, Blueprint] = {}
-    drafts = _drafts(rows, context, memo)
+    memo: _Memo = {}
+    drafts, wanted = _drafts(rows, context, memo), False
     while chunk := list(islice(drafts, CHUNK)):
         seen: Sequence[Seen | None] = look(chunk) if look else (None,) * len(chunk)
         for draft, known in zip(chunk, seen, strict=True):
+            if draft.is_draft and not wanted:
+                continue
             asks = refuses if asked is None or draft.blueprint.provider in asked else None
-            yield _planned(draft, None if draft.row.id in redo else known, asks)
+            planned = _checked(_planned(draft, None if draft.row.id in redo else known, asks), context)
+            wanted = wanted if draft.is_draft else planned.held
+            yield planned
 
 
 def doomed(context: Context, refuses: Refuses) -> Callable[[Row], bool]:
     """Whether planning refuses a row whatever its input pictures hold: then nobody need fetch them."""
-    memo: dict[Any, Blueprint] = {}
+    memo: _Memo = {}
     by_name = replace(context, inputs=named)
 
     def told(row: Row) -> bool:
@@ -136,7 +163,11 @@ def doomed(context: Context, refuses: Refuses) -> Callable[[Row], bool]:
     return told
 
 
-def _drafts(rows: Iterable[Placed], context: Context, memo: dict[Any, Blueprint]) -> Iterator[Draft]:
+#: What is known of a kind of row: its blueprint, and how it is drafted.
+_Memo = dict[Any, tuple[Blueprint, Drafting | None]]
+
+
+def _drafts(rows: Iterable[Placed], context: Context, memo: _Memo) -> Iterator[Draft]:
     for row, place, name in rows:
         inputs = context.inputs(row, place) if has_inputs(row) else None
         native = inputs.native if inputs and row.size is None and row.aspect_ratio is None else None
@@ -145,9 +176,34 @@ def _drafts(rows: Iterable[Placed], context: Context, memo: dict[Any, Blueprint]
         if found is None:
             if len(memo) >= MEMO:
                 memo.clear()
-            found = memo[shape] = blueprint_of(row, place, context, native)
+            plain = blueprint_of(row, place, context, native)
+            found = memo[shape] = plain, drafting_of(row, place, context, plain)
+        blueprint, drafting = found
         for sample in range(row.n):
-            yield Draft(row, place, name, sample, found, inputs)
+            if drafting is None:
+                yield Draft(row, place, name, sample, blueprint, inputs)
+            else:
+                yield from _drafted(Draft(row, place, name, sample, drafting.refine), drafting, context)
+
+
+def _drafted(draft: Draft, drafting: Drafting, context: Context) -> Iterator[Draft]:
+    """The refined picture, then the drafts that lead to it: those only count while none is chosen."""
+    if drafting.refine.refusal:
+        yield draft
+        return
+    scoring = context.scorers(drafting.scorer, draft.row)
+    if scoring.refusal:
+        yield draft._replace(blueprint=Blueprint(refusal=scoring.refusal))
+        return
+    refine, drafts = drafting.parts(draft.row, draft.sample, scoring.version)
+    winner = context.chosen(refine.slot)
+    inputs = drafting.unknown
+    if winner and drafting.edits:
+        inputs = Inputs((winner.digest,), files=((winner.digest, winner.file),))
+    yield draft._replace(inputs=inputs, part=refine._replace(won=winner is not None))
+    for part in drafts:
+        sample = DRAFT_SAMPLES * (draft.sample + 1) + part.number
+        yield draft._replace(sample=sample, blueprint=drafting.drafts, part=part)
 
 
 #: Fields that no blueprint depends on.
@@ -179,14 +235,32 @@ def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planne
         return Planned(draft, "refused", blueprint.refusal, None, None)
     if seen is not None:
         return Planned(draft, seen.state, seen.reason, seen=seen, notes=blueprint.notes)
-    price = blueprint.price(draft.row)
+    price = blueprint.price(draft.row, draft.inputs)
     refusal = _refusal(draft, price, refuses)
     if refusal:
         return Planned(draft, "refused", refusal, None, None)
     if draft.inputs and draft.inputs.trouble:
         return Planned(draft, "lacking", draft.inputs.trouble, notes=blueprint.notes)
-    notes = (*blueprint.notes, UNFETCHED) if draft.inputs and draft.inputs.unknown else blueprint.notes
-    return Planned(draft, "buy", "", price.expected, price.most, notes=notes)
+    unfetched = draft.part is None and draft.inputs is not None and draft.inputs.unknown
+    notes = (*blueprint.notes, UNFETCHED) if unfetched else blueprint.notes
+    most = None if price.most is None else price.most * _attempts(draft)
+    return Planned(draft, "buy", "", price.expected, most, notes=notes)
+
+
+def _attempts(draft: Draft) -> int:
+    """How often a picture may be bought until it is accepted."""
+    accept = draft.row.accept
+    return accept.attempts if accept and not draft.is_draft else 1
+
+
+def _checked(planned: Planned, context: Context) -> Planned:
+    """`planned`, refused where its row's callback_url cannot be called, since nobody would hear of it, or its rules
+    of acceptance cannot be followed."""
+    row = planned.row
+    if (row.callback_url is None and row.accept is None) or planned.state in ("kept", "refused"):
+        return planned
+    no = (context.calls(row) if row.callback_url else "") or (context.accepts(row) if row.accept else "")
+    return Planned(planned.draft, "refused", no, None, None) if no else planned
 
 
 def _refusal(draft: Draft, price: Estimate, refuses: Refuses | None) -> str:
@@ -198,7 +272,7 @@ def _refusal(draft: Draft, price: Estimate, refuses: Refuses | None) -> str:
         return ""
     if price.most is None:
         return f"nobody knows the price of {blueprint.model} here; state one in a catalogue file, or name another model"
-    request = blueprint.request(row, draft.sample, draft.inputs)
+    request = blueprint.request(row, draft.asked, draft.inputs)
     given = draft.inputs.given if draft.inputs else NOT_LOOKED_AT
     return (refuses(request, given) or "") if request else ""
 

@@ -15,8 +15,8 @@ class Pool(Protocol):
         """How many functions run at once."""
 
     @property
-    def busy(self) -> bool:
-        """Whether anything started is not over yet."""
+    def alive(self) -> int:
+        """How many of those started are not over yet."""
 
     def start(self, work: Callable[..., None], *arguments: Any) -> None:
         """Run `work(*arguments)`. `work` must not raise."""
@@ -26,7 +26,7 @@ class Inline:
     """Runs everything at once in the caller's thread."""
 
     size = 1
-    busy = False
+    alive = 0
 
     def start(self, work: Callable[..., None], *arguments: Any) -> None:
         """Run it now."""
@@ -39,14 +39,17 @@ class Threads:
     def __init__(self, size: int, name: str = "hand") -> None:
         self.size, self._name = size, name
         self._threads: list[Thread] = []
+        self._started = 0
 
     def start(self, work: Callable[..., None], *arguments: Any) -> None:
         """Run it in a thread of its own."""
-        thread = Thread(target=work, args=arguments, name=f"{self._name}-{len(self._threads)}", daemon=True)
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = Thread(target=work, args=arguments, name=f"{self._name}-{self._started}", daemon=True)
         self._threads.append(thread)
+        self._started += 1
         thread.start()
 
     @property
-    def busy(self) -> bool:
-        """Whether any thread is alive."""
-        return any(thread.is_alive() for thread in self._threads)
+    def alive(self) -> int:
+        """How many threads are alive."""
+        return sum(thread.is_alive() for thread in self._threads)

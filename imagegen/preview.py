@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagegen.clock import SystemClock
+from imagegen.domain.handoff import BY_HAND, HANDED, HANDOFF
 from imagegen.domain.row import Placed
+from imagegen.domain.words import pictures
 from imagegen.errors import StorageError
-from imagegen.estimate import Totals
+from imagegen.estimate import Line, Totals
 from imagegen.ledger import holdings, schema
 from imagegen.output import OutputFolder
 from imagegen.planner import Planned, Refuses, plan
@@ -40,7 +42,8 @@ def planning(
         look = there.look if there else None
         every = project.manifest.rows() if rows is None else rows
         refuses, asked = refusing(project)
-        yield plan(every, project.context, look=look, refuses=refuses, asked=asked, redo=redo)
+        context = replace(project.context, chosen=there.chosen) if there else project.context
+        yield plan(every, context, look=look, refuses=refuses, asked=asked, redo=redo)
 
 
 @contextmanager
@@ -93,9 +96,15 @@ def notes(project: Project, totals: Totals, retired: bool = True) -> list[str]:
     used = [line for line in totals.by("model") if line.paid and not line.is_placeholder]
     return [
         *project.manifest.notes,
-        *_keys(project, sorted({line.provider for line in used})),
+        *_keys(project, sorted({line.provider for line in used} - {HANDOFF})),
         *(_retired(project, [(line.model, line.provider) for line in used]) if retired else ()),
+        *(_by_hand(used) if retired else ()),
     ]
+
+
+def _by_hand(used: Iterable[Line]) -> list[str]:
+    count = sum(line.paid for line in used if line.provider == HANDOFF)
+    return [f"{HANDED} ({pictures(count)})"] if count else []
 
 
 def _keys(project: Project, providers: list[str]) -> list[str]:
@@ -103,7 +112,11 @@ def _keys(project: Project, providers: list[str]) -> list[str]:
     if context.enabled is None:
         why = "no key is set" if not project.settings.keys else "no key of a provider that this version calls is set"
         return [f"{why}: every provider is assumed"] if providers else []
-    lacking = [f"{name} ({context.missing.get(name, 'no key')})" for name in providers if name not in context.enabled]
+    lacking = [
+        f"{name} ({why})"
+        for name in providers
+        if name not in context.enabled and (why := context.missing.get(name, "no key")) != BY_HAND
+    ]
     return [f"planned as if it were set up: {', '.join(lacking)}"] if lacking else []
 
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagegen import finish as finishing
+from imagegen.acceptance import Objection, objection
 from imagegen.domain.money import show
 from imagegen.domain.outcome import Made, Outcome, Pending, Refused, Unknown
+from imagegen.domain.request import canonical, canonical_json, key
 from imagegen.domain.result import Result, State
 from imagegen.filing import Filed, file_away, is_picture
 from imagegen.keep import Desk, Paid, keep
@@ -24,9 +26,10 @@ from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Job
 from imagegen.output import Written
 from imagegen.picture import BadPicture, Picture
+from imagegen.postbox import post
 from imagegen.providers.wrap.base import INTERRUPTED
 from imagegen.results import result_of
-from imagegen.staging import finish_of
+from imagegen.staging import CHOOSING, SHELF, finish_of
 from imagegen.stores import Held
 
 if TYPE_CHECKING:
@@ -41,11 +44,11 @@ Write = Callable[[sqlite3.Connection], None]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of one job: the line for people, and the writes that make it so. `charge` is in
-    nanodollars, None when not known."""
+    """What became of one job: the line for people (None: it goes on as something else), and the writes that make it
+    so. `charge` is in nanodollars, None when not known."""
 
     job: Job
-    result: Result
+    result: Result | None
     write: Write
     charge: int | None = 0
     basis: str = "nothing"
@@ -90,6 +93,9 @@ def _made(desk: Desk, job: Job, outcome: Made, paid: Paid) -> Kept:
     assert paid.held is not None
     reason = f"paid for, and no use: {paid.flaw}"
     if paid.picture:
+        against = objection(job, outcome.artifact.data)
+        if against:
+            return _not_accepted(desk, job, against, paid, outcome)
         try:
             return _finished(desk, job, outcome, paid, paid.held, paid.picture)
         except BadPicture as problem:  # sound, but not for this size: another finish may do
@@ -103,6 +109,35 @@ def _made(desk: Desk, job: Job, outcome: Made, paid: Paid) -> Kept:
 
     result = result_of(job, "failed", reason=reason, cost=paid.charge)
     return Kept(job, result, write, paid.charge, paid.basis, outcome)
+
+
+def _not_accepted(
+    desk: Desk, job: Job, against: Objection, paid: Paid | None = None, outcome: Outcome | None = None
+) -> Kept:
+    """The picture stays in the cache; the line goes on with the next attempt, or ends without a picture."""
+    request, charge = against.request, paid.charge if paid else 0
+    following = key(request) if request else ""
+    there = request is not None and desk.store.get(following) is not None
+
+    def write(connection: sqlite3.Connection) -> None:
+        if paid:
+            paid.write(connection, job.model, desk.now())
+        if request is None:
+            jobs.end(connection, job.id, "failed", cost=charge, reason=against.reason)
+            return
+        about = against.about | ({"there": "cached", "held": [request.provider, request.address]} if there else {})
+        jobs.become(
+            connection,
+            job.id,
+            provider=SHELF if there else about["accept"]["via"],
+            key=following,
+            request=canonical_json(canonical(request)),
+            about=canonical_json(about),
+            cost=charge or 0,
+        )
+
+    result = None if request else result_of(job, "failed", reason=against.reason, cost=charge)
+    return Kept(job, result, write, charge, paid.basis if paid else "nothing", outcome)
 
 
 def _finished(desk: Desk, job: Job, outcome: Made, paid: Paid, held: Held, picture: Picture) -> Kept:
@@ -139,6 +174,9 @@ def _from_cache(desk: Desk, job: Job) -> Kept:
             return without_picture(job, "kept", f"{reason}; the file in the folder is left as it is")
         return without_picture(job, "failed", f"{reason}; --redo makes it anew")
     data = desk.store.read(held)
+    against = objection(job, data) if state == "cached" else None
+    if against:
+        return _not_accepted(desk, job, against)
     was = tuple(about["was"]) if about.get("was") else None
     filed = file_away(
         desk, job.file, finish_of(job.finish), held, data, finishing.inspect(data), was=was, had=about.get("had")
@@ -211,9 +249,13 @@ def books(desk: Desk, kept: Sequence[Kept], attempt: str | None) -> Write:
     def write(connection: sqlite3.Connection) -> None:
         for item in kept:
             item.write(connection)
+            if item.result and post(connection, item.job, item.result, desk.now()):
+                desk.posted()
+            if item.job.role == "draft" and item.job.link is not None:
+                jobs.release_held(connection, item.job.run, CHOOSING, item.job.link)
         if attempt is not None and not any(isinstance(item.outcome, Pending) for item in kept):
             charged, basis = _total(kept)
-            reason = next((item.result.reason for item in kept if item.result.reason), None)
+            reason = next((item.result.reason for item in kept if item.result and item.result.reason), None)
             attempts.close(connection, attempt, charged, basis, desk.now(), reason)
 
     return write

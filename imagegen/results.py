@@ -26,7 +26,7 @@ def result_of(
             "row": job.row, "sample": job.sample, "state": state, "provider": (about.get("held") or [job.provider])[0],
             "model": job.model, "key": job.key, "estimate": job.estimate, "premium": None, "cost": cost,
             "file": file or (job.file if state in PRESENT else None),
-            "digest": digest, "reason": reason,
+            "digest": digest, "reason": reason, "role": job.role,
         },
         about,
     )  # fmt: skip
@@ -60,4 +60,7 @@ def as_result(line: dict[str, Any], about: dict[str, Any]) -> Result:
         renditions={name: entry[0] for name, entry in (about.get("renditions") or {}).items()},
         place=about.get("place"),
         fields=about.get("fields") or {},
+        role=line.get("role"),
+        score=about.get("score"),
+        chosen=about.get("chosen"),
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 
-from imagegen import closing, pool, staging, wiring
+from imagegen import bearing, closing, fallback, pool, staging, wiring
+from imagegen.callbacks.worker import Worker
 from imagegen.clock import Clock, SystemClock
 from imagegen.domain.money import show
 from imagegen.domain.result import Summary
@@ -20,6 +23,7 @@ from imagegen.loop import Kit, Loop
 from imagegen.order import Order, Watcher
 from imagegen.output import OutputFolder
 from imagegen.pool import Pool
+from imagegen.postbox import post_planned
 from imagegen.providers import Provider
 from imagegen.results import as_result
 from imagegen.stores import Store
@@ -64,6 +68,9 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         stack.callback(_close_store, parts.store, watcher)
         ledger = Ledger(project.settings.home, parts.clock.now)
         stack.callback(ledger.close)
+        bearing.remember(parts.providers, project.settings, ledger)
+        stack.callback(bearing.keep, parts.providers)
+        ledger.findable = frozenset(name for name, each in parts.providers.items() if hasattr(each, "find"))
         if ledger.notice:
             watcher.note(ledger.notice)
         collection = _collection(ledger, folder)
@@ -72,7 +79,9 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         run = alive.run
         manifest = str(project.manifest.path.absolute())
         ledger.write(lambda c: runs.start(c, run, collection, manifest, dict(order.flags), parts.clock.now()))
-        desk = Desk(parts.store, folder, collection, parts.clock.now)
+        calls = Worker(ledger, run, project.settings.callback_hosts)
+        stack.callback(calls.close)
+        desk = Desk(parts.store, folder, collection, parts.clock.now, calls.wake)
         kit = Kit(
             ledger,
             desk,
@@ -96,11 +105,12 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         except ImagegenError as problem:
             _forget(ledger, run, problem)
             raise
-        ledger.write(lambda connection: runs.begin_work(connection, run))
-        loop.work_off()
+        ledger.write(partial(_begin_work, run=run, desk=desk))
+        calls.begin()
+        fallback.work_off(project, order, kit, loop, watcher)
         ledger.settle(run)
         _tell(kit, run, watcher, "skipped")
-        return closing.close(
+        summary = closing.close(
             project,
             kit,
             loop,
@@ -108,6 +118,15 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
             output=order.output,
             step_summary=order.step_summary,
         )
+        calls.finish(interrupted=lambda: parts.signal() is not None)
+        return replace(summary, notes=(*summary.notes, *calls.said()))
+
+
+def _begin_work(connection: sqlite3.Connection, run: str, desk: Desk) -> None:
+    """The plan stands: work begins, and what it decided already is told."""
+    runs.begin_work(connection, run)
+    jobs.release_held(connection, run, staging.CHOOSING)
+    post_planned(connection, run, desk.collection, desk.now())
 
 
 def _close_store(store: Store, watcher: Watcher) -> None:
@@ -139,7 +158,7 @@ def _guard(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
         counts = jobs.counts(reader, run)
         estimate, _ = jobs.sums(reader, run)
     watcher.staged(counts, estimate, project.budget.run)
-    _tell(kit, run, watcher, "kept", "refused", "failed", "unknown")
+    _tell(kit, run, watcher, "kept", "refused", "failed", "unknown", "waiting")
     if estimate <= project.settings.guard or project.budget or order.yes:
         return
     amount = show(estimate)

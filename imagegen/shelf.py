@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from imagegen.context import Winner
 from imagegen.domain.request import Key
 from imagegen.ledger import attempts, holdings
 from imagegen.ledger.holdings import Holding
@@ -58,6 +59,14 @@ class Shelf:
             elif key in troubled:
                 answers[i] = troubled[key]
         return answers
+
+    def chosen(self, slot: str) -> Winner | None:
+        """The draft that was chosen for `slot` earlier, if the cache still has it."""
+        if self.store is None or self.reader is None:
+            return None
+        found = self.reader.execute("SELECT key FROM choices WHERE slot = ?", (slot,)).fetchone()
+        held = self.store.get(found[0]) if found else None
+        return Winner(held.digest, str(self.store.path(held))) if held else None
 
     def _kept(self, drafts: Sequence[Draft]) -> list[Seen | None]:
         if self._empty or self.reroute or self.reader is None or self.collection is None:

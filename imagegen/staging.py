@@ -9,9 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from imagegen import filing, names
+from imagegen.domain.handoff import HANDED, HANDOFF
 from imagegen.domain.model import Finish, Rendition
-from imagegen.domain.request import canonical, canonical_json
+from imagegen.domain.request import Key, canonical, canonical_json
 from imagegen.domain.row import Row
+from imagegen.drafting import DRAFT_SAMPLES
 from imagegen.errors import ManifestError
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
@@ -21,7 +23,12 @@ from imagegen.planner import Draft, Planned
 #: The provider column of work that only takes what is there already out of the cache.
 SHELF = "shelf"
 
+#: The folder of the drafts, in the output folder.
+DRAFTS = "drafts"
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
+
+#: The provider column of a line whose drafts are all there.
+CHOOSING = "choosing"
 
 #: A planned state -> the state a line begins with.
 _BEGINS = {
@@ -35,13 +42,19 @@ _BEGINS = {
 }
 
 
-def stage(planned: Planned, seq: int, folder: OutputFolder, redo: frozenset[str] = frozenset()) -> Staged:
-    """The line of the work list for `planned`."""
+def stage(
+    planned: Planned,
+    seq: int,
+    folder: OutputFolder,
+    redo: frozenset[str] = frozenset(),
+    brought: frozenset[Key] | None = None,
+) -> Staged:
+    """The line of the work list for `planned`. `brought` are pictures that a person brings: see `Order`."""
     row, blueprint = planned.row, planned.draft.blueprint
     there = planned.seen.evidence if planned.seen else None
     finish = finish_text(blueprint.finish)
     stem, extension = output_stem(planned.draft), EXTENSIONS[blueprint.finish.format]
-    state, provider, digest = _BEGINS[planned.state], blueprint.provider, None
+    state, provider, digest = _begins(planned, brought), blueprint.provider, None
     model, key, file, about = blueprint.model, planned.draft.key, f"{stem}.{extension}", _about(planned)
     among = filing.collides(stem, blueprint.finish)
     if among:
@@ -68,10 +81,16 @@ def stage(planned: Planned, seq: int, folder: OutputFolder, redo: frozenset[str]
     elif planned.state == "cached":
         provider = SHELF
         about |= {"there": "cached", "held": [blueprint.provider, blueprint.base.address if blueprint.base else None]}
+    part = planned.draft.part
     if row.id in redo:
         about["redo"] = True
-    buying = state == "todo" and provider != SHELF
-    request = planned.request if state == "todo" and not isinstance(there, Holding) else None
+    if planned.held:
+        assert part is not None
+        state = "held"
+        about["refine"] = {"slot": part.slot, "scorer": part.scorer, "edits": part.edits}
+        about["refine"] |= {"seed": row.seed, "via": provider, "text": row.text}
+    buying = state in ("todo", "held") and provider != SHELF
+    request = planned.request if state in ("todo", "held") and not isinstance(there, Holding) else None
     return Staged(
         seq=seq,
         row=row.id,
@@ -86,13 +105,32 @@ def stage(planned: Planned, seq: int, folder: OutputFolder, redo: frozenset[str]
         key=key,
         fingerprint=planned.draft.fingerprint,
         estimate=planned.cost if buying else 0 if planned.state != "refused" else None,
-        most=planned.most if buying else 0,
+        most=planned.most_each if buying else 0,
         premium=blueprint.premium,
         request=canonical_json(canonical(request)) if request else None,
         finish=finish,
         digest=digest,
-        reason=planned.reason or None,
+        reason=HANDED if state == "waiting" else planned.reason or None,
+        role=part.role if part else None,
+        link=None if part is None else seq - 1 - part.number if part.role == "draft" else seq,
     )
+
+
+def by_hand(planned: Planned) -> bool:
+    """Whether a person makes it, or would if planning did not refuse it."""
+    blueprint = planned.draft.blueprint
+    losers = {loser.provider for loser in blueprint.losers}
+    return blueprint.provider == HANDOFF or (blueprint.choice is None and losers == {HANDOFF})
+
+
+def _begins(planned: Planned, brought: frozenset[Key] | None) -> str:
+    """The state that a line begins with. What is made by hand waits for the picture; a run about such pictures
+    leaves everything else that would be bought."""
+    if planned.state != "buy":
+        return _BEGINS[planned.state]
+    if planned.draft.blueprint.provider == HANDOFF:
+        return "todo" if planned.draft.key in (brought or ()) else "waiting"
+    return "todo" if brought is None else "skipped"
 
 
 def finish_text(finish: Finish) -> str:
@@ -116,7 +154,9 @@ def finish_of(text: str) -> Finish:
 def output_stem(draft: Draft) -> str:
     """The output file's path without its extension: from the manifest's `output.name`, or the row's id."""
     stem = names.relative_path(draft.name) if draft.name else names.file_stem(draft.row.id)
-    return f"{stem}-{draft.sample + 1}" if draft.row.n > 1 else stem
+    sample = draft.sample // DRAFT_SAMPLES - 1 if draft.is_draft else draft.sample
+    stem = f"{stem}-{sample + 1}" if draft.row.n > 1 else stem
+    return f"{DRAFTS}/{stem}-{draft.part.number + 1}" if draft.part and draft.is_draft else stem
 
 
 def _about(planned: Planned) -> dict[str, Any]:
@@ -125,16 +165,20 @@ def _about(planned: Planned) -> dict[str, Any]:
     base = blueprint.base
     about: dict[str, Any] = {"prompt": row.prompt, "place": _place(planned), "use_case": row.use_case}
     if blueprint.choice:
-        about["why"] = blueprint.choice.why
+        about["why"] = f"a draft on {blueprint.model}" if planned.draft.is_draft else blueprint.choice.why
     if base and base.stands_for:
         about["stands_for"] = base.stands_for
         about["real"] = blueprint.real(row)
-    if planned.state == "buy" and planned.draft.inputs:
+    if planned.state == "buy" and planned.draft.inputs and not planned.draft.inputs.unknown:
         about["inputs"] = dict(planned.draft.inputs.files)
     if base and base.width:
         about["size"] = [base.width, base.height]
     if row.tags:
         about["tags"] = list(row.tags)
+    if row.accept and not planned.draft.is_draft:
+        about["accept"] = row.accept.model_dump() | {"wording": row.text, "seed": row.seed, "via": blueprint.provider}
+    if row.callback_url:
+        about["callback"] = row.callback_url
     if planned.state == "refused":
         about["fields"] = _fields(row)
     return about
@@ -142,6 +186,8 @@ def _about(planned: Planned) -> dict[str, Any]:
 
 def _fields(row: Row) -> dict[str, Any]:
     said = row.model_dump(mode="json", exclude_defaults=True, exclude={"id", "prompt"})
+    if row.callback_url:  # a query may hold a secret, and results are passed on
+        said["callback_url"] = row.callback_url.partition("#")[0].partition("?")[0]
     return {name: value for name, value in said.items() if value is not None}
 
 

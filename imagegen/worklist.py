@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from imagegen import staging
 from imagegen.blueprint import PLACEHOLDER
 from imagegen.domain.given import Given
 from imagegen.domain.request import Request
-from imagegen.domain.words import plural
+from imagegen.domain.words import pictures, plural
 from imagegen.errors import Exit, ImagegenError, ManifestError, UsageError
 from imagegen.ledger import jobs
 from imagegen.loop import Kit
@@ -27,7 +28,7 @@ from imagegen.wiring import Project
 
 def write_work_list(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
-    refused, keyless, seq, seen = 0, 0, 0, set[str]()
+    refused, keyless, handed, seq, seen = 0, 0, 0, 0, set[str]()
 
     def refuses(request: Request, given: Mapping[str, Given]) -> str | None:
         provider = kit.providers.get(request.provider)
@@ -42,29 +43,32 @@ def write_work_list(project: Project, order: Order, kit: Kit, run: str, watcher:
         )
         planned = plan(
             rows,
-            project.context,
+            replace(project.context, chosen=shelf.chosen),
             look=shelf.look,
             refuses=refuses,
             asked=frozenset(kit.providers),
             redo=order.redo,
         )
         while items := list(islice(planned, CHUNK)):
-            chunk = held(_selected(items, selection))
+            chunk = held(_selected(items, selection) if order.brought is None else _about_hands(items))
             for item in chunk:
                 seen.update({item.row.id} & order.redo)
                 if item.state == "refused":
                     refused += 1
-                    keyless += (lacks_key := not able and item.row.provider != PLACEHOLDER)
+                    keyless += (lacks_key := not able and _needs_key(item))
                     if not lacks_key or order.skip_refused:
                         watcher.refused(item)
             _heed(kit)
-            _write_chunk(kit, run, chunk, seq, order.redo)
+            handed += _write_chunk(kit, run, chunk, seq, order)
             seq += len(chunk)
             if selection.full and not selection.took and shelf.empty:
                 break
     selection.check()
     for note in project.manifest.notes:
         watcher.note(note)
+    if handed and order.brought is None:
+        are = "is" if handed == 1 else "are"
+        watcher.note(f"{pictures(handed)} {are} made by hand: `imagegen handoff export {project.manifest.path}`")
     if order.redo - seen:
         raise UsageError(f"--redo: no row is called {min(order.redo - seen)!r}", "see the ids in the manifest")
     if keyless and not order.skip_refused:
@@ -91,6 +95,16 @@ def _selected(items: Sequence[Planned], selection: Selection) -> list[Planned]:
     return chosen
 
 
+def _about_hands(items: Sequence[Planned]) -> list[Planned]:
+    """Those made by hand, and of the others what lies in the folder."""
+    return [item for item in items if item.state == "kept" or staging.by_hand(item)]
+
+
+def _needs_key(item: Planned) -> bool:
+    """Whether a refused picture may only lack a key, whichever; a row that names its provider says which one."""
+    return item.row.provider in (None, "openai") and not staging.by_hand(item)
+
+
 def _heed(kit: Kit) -> None:
     """Raises when a signal asked the run to stop: while it plans, nothing has to be waited for."""
     if (number := kit.signal()) is not None:
@@ -99,8 +113,9 @@ def _heed(kit: Kit) -> None:
         raise interrupted
 
 
-def _write_chunk(kit: Kit, run: str, chunk: list[Planned], seq: int, redo: frozenset[str]) -> None:
-    lines = [staging.stage(item, seq + n, kit.desk.folder, redo) for n, item in enumerate(chunk)]
+def _write_chunk(kit: Kit, run: str, chunk: list[Planned], seq: int, order: Order) -> int:
+    """How many of the lines that were written wait for a person."""
+    lines = [staging.stage(item, seq + n, kit.desk.folder, order.redo, order.brought) for n, item in enumerate(chunk)]
     folds: dict[str, int] = {}
 
     def op(connection: Any) -> tuple[str, Any] | None:
@@ -116,6 +131,7 @@ def _write_chunk(kit: Kit, run: str, chunk: list[Planned], seq: int, redo: froze
     earlier = kit.ledger.write(op)
     if earlier:
         raise _same_file(chunk[folds[earlier[0]]], earlier[1])
+    return sum(line.state == "waiting" for line in lines)
 
 
 def _same_file(item: Planned, earlier: Any) -> ManifestError:

@@ -255,10 +255,7 @@ def test_wording_that_must_be_readable_reaches_the_model() -> None:
     "fields",
     [
         {"lane": "batch"},
-        {"strategy": "draft_refine"},
-        {"accept": {"safe": True}},
         {"background": "remove"},
-        {"callback_url": "https://shop.test/hook"},
     ],
     ids=str,
 )

@@ -20,7 +20,7 @@ from imagegen.pace import duration
 from imagegen.planner import plan
 from imagegen.settings import Settings
 from tests.cli.conftest import Imagegen, imagegen
-from tests.planning import TODAY, added, guide_catalogue, placed, preset
+from tests.planning import TODAY, added, guide_catalogue, placed, planned, preset
 
 __all__ = ["imagegen"]  # the fixture of the command line's tests
 
@@ -88,6 +88,25 @@ def test_four_drafts_and_one_hd_picture_save_71_per_cent_against_four() -> None:
     assert (drafted, four, one) == (nano("0.092"), nano("0.32"), nano("0.08"))
     assert Decimal(100) * (four - drafted) / four == Decimal("71.25")
     assert Decimal(100) * (drafted - one) / one == 15
+
+
+def test_a_row_with_drafts_costs_what_the_guide_says() -> None:
+    """Asked for by its strategy, not written out: four drafts on FLUX schnell and DALL-E 3 HD, $0.092; and what the
+    guide leaves unsaid, that DALL-E 3 never sees the draft."""
+    pictures = planned([{"use_case": "hero_image", "strategy": "draft_refine"}])
+    assert [(each.draft.blueprint.model, each.cost) for each in pictures] == [
+        ("dall-e-3-hd", nano("0.08")),
+        *[("flux-schnell", nano("0.003"))] * 4,
+    ]
+    assert any("takes no input picture" in note for note in pictures[0].notes)
+
+
+def test_the_service_that_drafts_its_heroes_costs_167_dollars() -> None:
+    """The guide's month where each of its 500 heroes is asked for with drafts."""
+    month = [
+        row | ({"strategy": "draft_refine"} if row["use_case"] == "hero_image" else {}) for row in guide_catalogue(ALL)
+    ]
+    assert added(month).all.cost == nano(167)
 
 
 def test_the_service_with_drafts_for_its_heroes_costs_167_dollars() -> None:

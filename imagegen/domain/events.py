@@ -24,6 +24,7 @@ class RunRow(TypedDict):
     state: State
     file: str | None
     renditions: NotRequired[dict[str, str]]
+    role: NotRequired[str]
     model: str | None
     provider: str | None
     cost_usd: str | None

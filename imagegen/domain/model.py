@@ -54,7 +54,8 @@ class SizeRule:
     """Which sizes a model makes: a list (`sizes`), or any size within bounds when `step` is set:
     edges multiples of `step` from `min_edge` to `max_edge`, area from `min_pixels` to `max_pixels`,
     long edge at most `max_ratio` times the short one. Lists and bounds may both be given.
-    `default` is what a row gets that asks for no size."""
+    `default` is what a row gets that asks for no size. `exact` False: asked for by ratio only, and what comes may
+    differ from the pixels listed, so they are no part of a Request."""
 
     default: Size
     sizes: tuple[Size, ...] = ()
@@ -64,6 +65,7 @@ class SizeRule:
     min_pixels: int = 1
     max_pixels: int = 16384 * 16384
     max_ratio: float = 100.0
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Price:
     megapixel   `run` + `first` (first output megapixel) + `next` (each further) + `input` (each input megapixel),
                 output megapixels rounded up when `round_up`
     tokens      `text_in`, `image_in`, `image_out` per million tokens; output tokens from `tokens` by
-                "QUALITY/SIZE" (as above) or, with `grid` by quality, from the formula in `imagegen.prices`
+                "QUALITY/SIZE" (as above) or, with `grid` by quality, from the formula in `imagegen.prices`;
+                `text_out` where the model thinks or writes beside its picture
     seconds     `per_second` x `typical_seconds`, reserved at `max_seconds`
     """
 
@@ -90,6 +93,7 @@ class Price:
     text_in: Nano = 0
     image_in: Nano = 0
     image_out: Nano = 0
+    text_out: Nano = 0
     tokens: Mapping[str, int] = field(default_factory=dict)
     grid: Mapping[str, int] = field(default_factory=dict)
     per_second: Nano = 0
@@ -119,6 +123,8 @@ class Offer:
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     images_per_day: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_day: int | None = None
     concurrency: int | None = None
     lanes: tuple[str, ...] = ("live",)
     status: Literal["active", "deprecated", "retired"] | None = None

@@ -55,7 +55,8 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Failed:
     """No picture. `retryable`: known not to be charged and worth another try (after `retry_after`
-    seconds if given). `stops_provider`: no other request will fare better (key, credit).
+    seconds if given). `stops_provider`: no other request will fare better (key, credit); `stops_model`: none for
+    this model will (no access to it, its day used up).
     `evidence` is what the provider sent in place of a picture that was paid for.
     `because` sorts retryable failures: a rate limit, an overloaded provider, no connection."""
 
@@ -67,6 +68,7 @@ class Failed:
     charge: Charge = FREE
     evidence: bytes | None = field(default=None, repr=False)
     because: Literal["rate", "overload", "connection"] | None = None
+    stops_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,16 @@ def canonical(request: Request) -> dict[str, Any]:
     return values
 
 
+def request_of(text: str) -> Request:
+    """The Request whose canonical JSON is `text`."""
+    values = json.loads(text)
+    values.pop("v")
+    for name in ("images", "loras"):
+        if name in values:
+            values[name] = tuple(tuple(each) if isinstance(each, list) else each for each in values[name])
+    return Request(**values)
+
+
 def key(request: Request) -> Key:
     """SHA-256 over the canonical JSON of `request`."""
     return digest(canonical(request))

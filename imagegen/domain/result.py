@@ -21,7 +21,8 @@ class Result:
     """One picture's line. `file` is relative to the output folder. `cost` is what this run paid for it
     (0 when cached or kept, None when not known); `estimate` what it was expected to cost;
     `premium` what the comparison model would have cost. `reason` explains every state that is not PRESENT.
-    `renditions` are further files of the same picture by name, relative to the output folder."""
+    `renditions` are further files of the same picture by name, relative to the output folder. `role` is draft or
+    refine in a row with drafts: a draft has its `score` and whether it was `chosen`, the refined one why."""
 
     id: str
     sample: int = 0
@@ -47,6 +48,9 @@ class Result:
     renditions: dict[str, str] = field(default_factory=dict)
     place: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
+    role: str | None = None
+    score: dict[str, Any] | None = None
+    chosen: bool | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

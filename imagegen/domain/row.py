@@ -98,6 +98,8 @@ class Row(BaseModel):
     lora: Lora | tuple[Lora, ...] | None = None
     safety: str | None = None
     strategy: Literal["plain", "draft_refine"] = "plain"
+    drafts: int | None = Field(default=None, ge=1, le=16)
+    choose: str | None = Field(default=None, min_length=1, max_length=64)
     accept: Accept | None = None
     priority: int = Field(default=2, ge=1, le=3)
     lane: Literal["live", "batch", "local", "auto"] | None = None

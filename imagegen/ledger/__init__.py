@@ -38,6 +38,8 @@ class Ledger:
         on_failure: Callable[[StorageError], None] | None = None,
     ) -> None:
         self.home, self.clock = home, clock
+        #: Providers whose jobs are found again by their tag: what was sent to them is not given up as unknown.
+        self.findable: frozenset[str] = frozenset()
         self.path = home / "ledger.db"
         self.spool, self.locks = home / "spool", home / "runs"
         self._slots = spool.Slots(self.spool)
@@ -84,7 +86,7 @@ class Ledger:
 
     def take_over(self) -> list[Open]:
         """Settle what dead runs left open: what was never sent is released, what was sent and not answered
-        becomes unknown. Returns what can still be collected (an answer in the spool, a job id)."""
+        becomes unknown. Returns what can still be collected (an answer in the spool, a job id, a tag)."""
         collectable: list[Open] = []
         with self.reading() as connection:
             dead = attempts.left_behind(connection)
@@ -104,7 +106,8 @@ class Ledger:
         with self.reading() as connection:
             left = attempts.open_of(connection, run)
         for attempt in left:
-            if attempt.remote_id or spool.whole_answer(self.spool, attempt.id) is not None:
+            known = attempt.remote_id or spool.whole_answer(self.spool, attempt.id) is not None
+            if known or (attempt.state == "sent" and attempt.provider in self.findable):
                 collectable.append(attempt)
             elif attempt.state == "reserved":
                 self._close(attempt.id, 0, "nothing", "interrupted before it was sent")

@@ -38,6 +38,8 @@ class Staged:
     finish: str | None = None
     digest: str | None = None
     reason: str | None = None
+    role: str | None = None
+    link: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class Job:
     finish: str
     file: str
     about: str
+    role: str | None = None
+    link: int | None = None
+    run: str = ""
 
     @property
     def redo(self) -> bool:
@@ -73,13 +78,13 @@ class Job:
 
 _STAGE = (
     "INSERT INTO jobs (run, seq, row, sample, state, priority, provider, model, key, fingerprint, estimate, most,"
-    " premium, cost, request, finish, file, fold, digest, about, reason)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)"
+    " premium, cost, request, finish, file, fold, digest, about, reason, role, link)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 _READY = (
     "SELECT id, seq, row, sample, priority, provider, model, key, fingerprint, estimate, most, request, finish,"
-    " file, about FROM jobs WHERE run = ? AND state = 'todo' AND provider = ?"
+    " file, about, role, link, run FROM jobs WHERE run = ? AND state = 'todo' AND provider = ?"
     " AND (priority, seq) > (?, ?) ORDER BY priority, seq LIMIT ?"
 )
 
@@ -92,7 +97,7 @@ def stage(connection: sqlite3.Connection, run: str, lines: Sequence[Staged]) -> 
             (
                 run, line.seq, line.row, line.sample, line.state, line.priority, line.provider, line.model,
                 line.key, line.fingerprint, line.estimate, line.most, line.premium, line.request, line.finish,
-                line.file, line.fold, line.digest, line.about, line.reason,
+                line.file, line.fold, line.digest, line.about, line.reason, line.role, line.link,
             )
             for line in lines
         ],
@@ -140,19 +145,22 @@ def end(
     file: str | None = None,
     about: str | None = None,
 ) -> None:
-    """Write what became of a job. `file` is the finished file with its extension."""
+    """Write what became of a job; `cost` comes on top of what it took before. `file` is the finished file with its
+    extension."""
     connection.execute(
-        "UPDATE jobs SET state = ?, cost = ?, digest = COALESCE(?, digest), reason = ?, file = COALESCE(?, file),"
-        " about = COALESCE(?, about) WHERE id = ?",
+        "UPDATE jobs SET state = ?, cost = cost + ?, digest = COALESCE(?, digest), reason = ?,"
+        " file = COALESCE(?, file), about = COALESCE(?, about) WHERE id = ?",
         (state, cost, digest, reason, file, about, job),
     )
 
 
 def skip_rest(connection: sqlite3.Connection, run: str, reason: str, provider: str | None = None) -> int:
-    """Mark everything still to do (of one provider) as skipped; how many."""
-    where, more = ("AND provider = ?", (provider,)) if provider else ("", ())
+    """Mark everything still to do (of one provider; else what waits for its drafts too) as skipped; how many."""
+    where, more = (
+        ("AND provider = ? AND state = 'todo'", (provider,)) if provider else ("AND state IN ('todo', 'held')", ())
+    )
     return connection.execute(
-        f"UPDATE jobs SET state = 'skipped', reason = ? WHERE run = ? AND state = 'todo' {where}",
+        f"UPDATE jobs SET state = 'skipped', reason = ? WHERE run = ? {where}",
         (reason, run, *more),
     ).rowcount
 
@@ -163,7 +171,7 @@ def lines(connection: sqlite3.Connection, run: str, states: Iterable[str] = ()) 
     marks = f"AND state IN ({','.join('?' * len(chosen))})" if chosen else ""
     cursor = connection.execute(
         "SELECT id, seq, row, sample, state, provider, model, key, estimate, premium, cost, finish, file, digest,"
-        f" about, reason FROM jobs WHERE run = ? {marks} ORDER BY seq",
+        f" about, reason, role FROM jobs WHERE run = ? {marks} ORDER BY seq",
         (run, *chosen),
     )
     names = [column[0] for column in cursor.description]
@@ -171,6 +179,57 @@ def lines(connection: sqlite3.Connection, run: str, states: Iterable[str] = ()) 
         line = dict(zip(names, found, strict=True))
         line["about"] = json.loads(line["about"])
         yield line
+
+
+def chosen_from(connection: sqlite3.Connection, run: str, link: int) -> list[tuple[Any, ...]]:
+    """The drafts of the line `link`: id, state, key, digest, model, cost, reason and about, in their order."""
+    return connection.execute(
+        "SELECT id, state, key, digest, model, cost, reason, about FROM jobs"
+        " WHERE run = ? AND link = ? AND role = 'draft' ORDER BY seq",
+        (run, link),
+    ).fetchall()
+
+
+def release_held(connection: sqlite3.Connection, run: str, provider: str, link: int | None = None) -> int:
+    """Put lines whose drafts have all come to their end on the list of `provider`: one (`link`) or all; how many."""
+    which, more = ("AND link = ? AND role = 'refine'", (link,)) if link is not None else ("", ())
+    return connection.execute(
+        f"UPDATE jobs SET state = 'todo', provider = ? WHERE run = ? AND state = 'held' {which} AND NOT EXISTS"
+        " (SELECT 1 FROM jobs d WHERE d.run = jobs.run AND d.link = jobs.link AND d.role = 'draft'"
+        " AND d.state IN ('todo', 'held'))",
+        (provider, run, *more),
+    ).rowcount
+
+
+def become(
+    connection: sqlite3.Connection, job: int, *, provider: str, key: str, request: str, about: str, cost: Nano = 0
+) -> None:
+    """A line has something else to do from now on; `cost` is what it took so far."""
+    connection.execute(
+        "UPDATE jobs SET state = 'todo', provider = ?, key = ?, request = ?, about = ?, cost = cost + ? WHERE id = ?",
+        (provider, key, request, about, cost, job),
+    )
+
+
+def take_over(connection: sqlite3.Connection, job: int, line: Staged) -> None:
+    """Let `line` have the place of a line that ended. Raises sqlite3.IntegrityError when its file is another's."""
+    connection.execute(
+        "UPDATE jobs SET state = ?, provider = ?, model = ?, key = ?, estimate = ?, most = ?, premium = ?, request = ?,"
+        " finish = ?, file = ?, fold = ?, digest = ?, about = ?, reason = ? WHERE id = ?",
+        (
+            line.state, line.provider, line.model, line.key, line.estimate, line.most, line.premium, line.request,
+            line.finish, line.file, line.fold, line.digest, line.about, line.reason, job,
+        ),
+    )  # fmt: skip
+
+
+def any_about(connection: sqlite3.Connection, run: str, states: Iterable[str], part: str) -> bool:
+    """Whether the `about` of any line in one of `states` holds the text `part`."""
+    found = connection.execute(
+        "SELECT 1 FROM jobs WHERE run = ? AND state IN (SELECT value FROM json_each(?)) AND instr(about, ?) LIMIT 1",
+        (run, json.dumps(list(states)), part),
+    )
+    return found.fetchone() is not None
 
 
 def counts(connection: sqlite3.Connection, run: str) -> dict[str, int]:

@@ -19,7 +19,7 @@ from imagegen.errors import StorageError
 VERSION = 3
 
 #: What version 3 added. `jobs.role` says what a line is in a draft-and-refine row (NULL: a plain picture) and
-#: `jobs.link` names the `seq` of the line that its drafts lead to.
+#: `jobs.link` is the `seq` of the refined picture's line, in that line and in its drafts'.
 #: `attempts.told` is what the provider said when it took a job, as JSON.
 _VERSION_3 = """
 -- Webhooks to deliver, at least once each; `state` is due, delivered or given_up.
@@ -33,6 +33,8 @@ CREATE INDEX outbox_due ON outbox (state, due);
 CREATE TABLE learned (
   provider TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL, facts TEXT NOT NULL, updated REAL NOT NULL,
   PRIMARY KEY (provider, account, model)) WITHOUT ROWID;
+
+CREATE INDEX jobs_link ON jobs (run, link, seq) WHERE role IS NOT NULL;
 
 -- Which draft won: a refine has no key of its own before that, its slot stands for it. `facts` is JSON.
 CREATE TABLE choices (

@@ -13,6 +13,7 @@ from typing import Literal
 
 from imagegen.catalog import Catalog
 from imagegen.catalog.fields import suggestion
+from imagegen.domain.handoff import HANDOFF
 from imagegen.domain.model import Estimate, Model, Offer
 from imagegen.domain.money import show
 from imagegen.domain.row import Row
@@ -57,6 +58,7 @@ def choose(
     input_count: int = 0,
     native: tuple[int, int] | None = None,
     also: tuple[tuple[int, int], ...] = (),
+    barred: Mapping[tuple[str, str], str] | None = None,
 ) -> Choice | NoChoice:
     """The first model of the row's list that can make it, or with `optimize` "cost" the cheapest.
 
@@ -64,16 +66,18 @@ def choose(
     "no OPENAI_API_KEY". `served_elsewhere`: providers with an address of the user's, where retired models
     run; `allow_retired` lets them run anywhere; `assume_alive` prices them as they were, for estimates.
     `input_count` input pictures come with the row, the first of `native` pixels where that is known.
-    `also` are sizes that must be cut from the same picture without enlarging it.
+    `also` are sizes that must be cut from the same picture without enlarging it. `barred`: see `Terms`.
     A row that asks for the provider "placeholder" gets the model to stand in for: all count as enabled.
 
     Raises UsageError for a model, provider or use case that does not exist, SettingsError for a route that
     names a model nobody knows."""
     alive = assume_alive or row.provider == PLACEHOLDER
-    terms = Terms(today, enabled, missing or {}, served_elsewhere, allow_retired, alive, input_count, native, also)
+    terms = Terms(
+        today, enabled, missing or {}, served_elsewhere, allow_retired, alive, input_count, native, also, barred or {}
+    )
     wish = wish_of(row, routes)
     _check_provider(row, catalog)
-    verdicts = list(_verdicts(row, wish, catalog, routes, terms))
+    verdicts = _hands_last(list(_verdicts(row, wish, catalog, routes, terms)), enabled)
     usable = [verdict for verdict in verdicts if isinstance(verdict, Candidate)]
     if not usable:
         return no_choice(row, wish, catalog, [verdict for verdict in verdicts if isinstance(verdict, Loser)])
@@ -112,6 +116,19 @@ def _verdicts(row: Row, wish: Wish, catalog: Catalog, routes: Routes, terms: Ter
             if provider in (None, offer.provider) and place not in seen:
                 seen.add(place)
                 yield judge(row, wish, entry, model, offer, terms)
+
+
+def _hands_last(verdicts: list[Candidate | Loser], enabled: frozenset[str] | None) -> list[Candidate | Loser]:
+    """Unless it is enabled by name, a person's hand is never asked for what a provider can make."""
+    providers = {verdict.offer.provider for verdict in verdicts if isinstance(verdict, Candidate)}
+    if enabled is None or HANDOFF in enabled or not providers - {HANDOFF}:
+        return verdicts
+    return [
+        Loser(verdict.model.name, HANDOFF, "is made by hand", "behind")
+        if isinstance(verdict, Candidate) and verdict.offer.provider == HANDOFF
+        else verdict
+        for verdict in verdicts
+    ]
 
 
 def _find(entry: Entry, wish: Wish, catalog: Catalog, routes: Routes) -> tuple[Model, str | None]:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal
 
 from imagegen import prices
+from imagegen.domain.handoff import BY_HAND, HANDED, HANDOFF
 from imagegen.domain.model import Estimate, Model, Offer, Size
 from imagegen.domain.money import nano, show
 from imagegen.domain.row import Row
@@ -35,7 +36,8 @@ class Loser:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds on the day of choosing, whatever the row. See `choose` for each."""
+    """What holds on the day of choosing, whatever the row. See `choose` for each. `barred` says why a model at a
+    provider is not to be asked now; "" stands for every model, or every provider."""
 
     today: date
     enabled: frozenset[str] | None = None
@@ -46,6 +48,7 @@ class Terms:
     input_count: int = 0
     native: tuple[int, int] | None = None
     also: tuple[tuple[int, int], ...] = ()
+    barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,18 @@ def judge(row: Row, wish: Wish, entry: Entry, model: Model, offer: Offer, terms:
     if row.max_price is not None and not free and _most(unit) > nano(row.max_price):
         cap = show(nano(row.max_price))
         return loser("dear", f"may cost {show(_most(unit))}, more than the row's max_price of {cap}")
-    if terms.enabled is not None and offer.provider not in terms.enabled and not free:
+    by_hand = offer.provider == HANDOFF and terms.missing.get(HANDOFF) == BY_HAND  # `choose` takes it last
+    if terms.enabled is not None and offer.provider not in terms.enabled and not (free or by_hand):
         return loser("disabled", f"is not enabled ({terms.missing.get(offer.provider, 'not listed')})")
+    barred = next((why for place in _places(model, offer) if (why := terms.barred.get(place))), "")
+    if barred:
+        return loser("disabled", f"cannot be used now ({barred})")
     notes = (*wish.notes, *_notes(row, wish, model, offer, terms), *soft_note)
     return Candidate(model, offer, plan, quality, unit, notes)
+
+
+def _places(model: Model, offer: Offer) -> tuple[tuple[str, str], ...]:
+    return (model.name, offer.provider), (model.name, ""), ("", offer.provider)
 
 
 def shut_down(model: Model, offer: Offer) -> str:
@@ -180,4 +191,4 @@ def _notes(row: Row, wish: Wish, model: Model, offer: Offer, terms: Terms) -> li
         notes.append(f"{model.name} is deprecated{f' and ends on {day}' if day else ''}{successor}")
     if wish.explicit and needs_text(row) and "text" not in offer.can:
         notes.append(f"{model.name} is not known to write readable text")
-    return notes
+    return [*notes, HANDED] if offer.provider == HANDOFF and row.provider != PLACEHOLDER else notes

@@ -13,7 +13,7 @@ from imagegen.catalog.fields import Field, read_all, suggestion
 from imagegen.catalog.text import read
 from imagegen.domain.row import pixels
 from imagegen.errors import SettingsError
-from imagegen.routing.route import NOWHERE, Entry, Routes, Target
+from imagegen.routing.route import NOWHERE, Entry, Routes, Strategy, Target
 
 DATA = Path(__file__).parents[1] / "data" / "routes.yaml"
 DEFAULT = "current"
@@ -21,6 +21,9 @@ SUBJECTS = frozenset({"photo", "people", "food", "product", "interior", "art", "
 
 _TIERS = ("budget", "standard", "premium")
 _STRATEGIES = ("plain", "draft_refine")
+_FALLBACKS = ("availability", "refused")
+#: So many drafts of one picture are plenty.
+MOST_DRAFTS = 16
 _LISTS = ("default", "text", "edit", "lora")
 #: What a catalogue file may hold besides routes.
 _OTHERS = frozenset({"models", "sizes", "premium", "plans", "gpus", "break_even", "source", "read_on"})
@@ -87,6 +90,10 @@ def _over(routes: Routes, field: Field) -> Routes:
             routes = replace(routes, use_cases=_use_cases(value, routes.use_cases))
         elif key == "prices":
             routes = replace(routes, prices={**routes.prices, **_prices(value)})
+        elif key == "fallback":
+            routes = replace(routes, fallback=tuple(item.one_of(*_FALLBACKS, noun="reason") for item in value.items()))
+        elif key == "strategies":
+            routes = replace(routes, strategies=_strategies(value, routes.strategies))
         elif key == "premium":
             routes = replace(routes, premium=value.text())
         elif key in routes.use_cases:
@@ -98,7 +105,9 @@ def _over(routes: Routes, field: Field) -> Routes:
 
 
 def _where_it_goes(key: str, routes: Routes) -> str:
-    known = frozenset({*routes.use_cases, *_LISTS, "preset", "subjects", "use_cases", "prices", "premium"})
+    known = frozenset(
+        {*routes.use_cases, *_LISTS, "preset", "subjects", "use_cases", "prices", "premium", "strategies", "fallback"}
+    )
     found = suggestion(key, known)
     return found if found.startswith("did") else "a use case of your own goes under `use_cases:`"
 
@@ -117,6 +126,19 @@ def _use_cases(field: Field, known: Mapping[str, Target]) -> dict[str, Target]:
     for name, inner in field.entries():
         targets[name] = _target(inner, targets.get(name, NOWHERE))
     return targets
+
+
+def _strategies(field: Field, known: Mapping[str, Strategy]) -> dict[str, Strategy]:
+    found = dict(known)
+    for name, inner in field.entries():
+        if name not in _STRATEGIES[1:]:
+            raise inner.wrong("unknown strategy", suggestion(name, frozenset(_STRATEGIES[1:])))
+        found[name] = replace(found.get(name, Strategy()), **read_all(inner, _STRATEGY))
+        if not found[name].models:
+            raise inner.wrong("names no model for the drafts", "write `models: [one, two]`")
+        if not 1 <= found[name].drafts <= MOST_DRAFTS:
+            raise inner.wrong(f"{found[name].drafts} drafts", f"write 1 to {MOST_DRAFTS}")
+    return found
 
 
 def _target(field: Field, base: Target) -> Target:
@@ -171,6 +193,7 @@ def _texts(field: Field) -> Any:
     return str(field.value)
 
 
+_STRATEGY = {"models": _entries, "drafts": Field.count, "choose": Field.text}
 _READERS = {
     "model": Field.text,
     "models": _entries,

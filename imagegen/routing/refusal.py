@@ -12,7 +12,7 @@ from imagegen.routing.wish import Wish
 
 #: What a provider is not enabled for when only a later version can call it.
 YET = "this version cannot call it yet"
-_KEY = re.compile(r"\(no ([A-Z_]+)\)")
+_KEY = re.compile(r"\(no ([A-Z][A-Z0-9_]*)\)")
 #: So many losers are named in the sentence; `losers` has them all.
 NAMED = 3
 

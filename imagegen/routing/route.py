@@ -28,6 +28,16 @@ class Target:
     strategy: str = "plain"
 
 
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a picture comes to be by way of drafts: how many, on which of the ranked `models`, and the scorer that
+    chooses among them."""
+
+    models: tuple[Entry, ...] = ()
+    drafts: int = 4
+    choose: str = "auto"
+
+
 NOWHERE = Target("standard", ())
 
 
@@ -35,7 +45,8 @@ NOWHERE = Target("standard", ())
 class Routes:
     """A routing table. `text`, `edit` and `lora` rank the models for rows that need these, `subjects` those
     for a stated subject, `default` those for all that says nothing. `prices` is for `Catalog.repriced`;
-    `premium` names the model that a bill is compared with (None: the catalogue's)."""
+    `premium` names the model that a bill is compared with (None: the catalogue's). `strategies` by name.
+    `fallback`: when another model of the list stands in for the one that was chosen ("availability", "refused")."""
 
     name: str
     default: Target = NOWHERE
@@ -46,3 +57,5 @@ class Routes:
     use_cases: Mapping[str, Target] = field(default_factory=dict)
     prices: Mapping[str, Any] = field(default_factory=dict)
     premium: str | None = None
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    fallback: tuple[str, ...] = ("availability",)
