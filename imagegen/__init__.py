@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imagegen.api import (
         Event,
         Group,
+        ImageGenerationService,
         Note,
         Plan,
         PlannedRow,
@@ -33,10 +34,13 @@ if TYPE_CHECKING:
         run,
     )
     from imagegen.errors import (
+        BudgetStop,
         GuardError,
         ImagegenError,
         LockedError,
         ManifestError,
+        NotMade,
+        ProviderStop,
         SettingsError,
         StorageError,
         UsageError,
@@ -45,16 +49,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BudgetStop",
     "Event",
     "Group",
     "GuardError",
+    "ImageGenerationService",
     "ImagegenError",
     "LockedError",
     "ManifestError",
+    "NotMade",
     "Note",
     "Plan",
     "PlannedRow",
     "Project",
+    "ProviderStop",
     "Result",
     "Results",
     "Run",

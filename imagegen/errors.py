@@ -7,6 +7,7 @@
     │   └── GuardError       2   a run above the guard needs a budget or a yes
     ├── BudgetStop           4   a budget is used up
     ├── ProviderStop         5   a provider cannot be used now (key, credit, outage)
+    ├── NotMade              3   a picture asked for by itself was not made
     ├── StorageError         7   a disk, a folder or the ledger cannot be used
     └── LockedError          8   another run holds this output folder
 
@@ -97,6 +98,14 @@ class ProviderStop(ImagegenError):
     """A provider cannot be used now: a bad key, no credit, an outage."""
 
     exit_code = Exit.PROVIDER
+
+
+class NotMade(ImagegenError):
+    """A picture that was asked for by itself is not there: refused, failed, unknown or waiting. `result` is its line
+    where there is one."""
+
+    exit_code = Exit.SOME_FAILED
+    result: object = None
 
 
 class StorageError(ImagegenError):

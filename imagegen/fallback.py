@@ -46,7 +46,7 @@ def work_off(project: Project, order: Order, kit: Kit, loop: Loop, watcher: Watc
     """Do all that can be done, other models standing in for those that cannot be used."""
     loop.work_off()
     for _ in range(MOST):
-        if loop.halted or not _taken_over(project, order, kit, loop, watcher):
+        if loop.halted or not taken_over(project, order, kit, loop, watcher):
             break
         loop.work_off()
     if loop.stops == {Exit.PROVIDER} and not _unserved(kit, loop):
@@ -54,7 +54,7 @@ def work_off(project: Project, order: Order, kit: Kit, loop: Loop, watcher: Watc
         loop.why = ""
 
 
-def _taken_over(project: Project, order: Order, kit: Kit, loop: Loop, watcher: Watcher) -> int:
+def taken_over(project: Project, order: Order, kit: Kit, loop: Loop, watcher: Watcher) -> int:
     """Give lost lines to other models; how many."""
     if kit.ledger.failed or project.promise or not project.routes.fallback:
         return 0

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from threading import Event
-from typing import Protocol
 
 from imagegen import collect, record, refining
 from imagegen.clock import Clock
 from imagegen.domain.outcome import Failed, Outcome
 from imagegen.domain.request import request_of
-from imagegen.domain.result import Result, State
+from imagegen.domain.result import State
 from imagegen.errors import Exit, StorageError
 from imagegen.keep import Desk
 from imagegen.lane import Lane, Lanes, pairs, room_for
@@ -32,6 +31,7 @@ from imagegen.ledger.budgets import Budget, Denied
 from imagegen.ledger.jobs import Job
 from imagegen.ledger.slip import LedgerSlip, new_attempt
 from imagegen.ledger.writer import is_storage
+from imagegen.listener import Listener
 from imagegen.pool import Pool
 from imagegen.providers import Provider
 from imagegen.record import Kept
@@ -40,22 +40,6 @@ from imagegen.unusable import Unusable
 
 #: Seconds between two looks for runs that died.
 TURN = 1.0
-
-
-class Listener(Protocol):
-    """Who is told what happens, as it happens, in the thread that called `work_off`."""
-
-    def row(self, result: Result) -> None:
-        """A picture's fate is in the books."""
-
-    def waiting(self, why: str) -> None:
-        """Nothing can be started for a while."""
-
-    def bug(self, error: BaseException) -> None:
-        """Something that should not happen did."""
-
-    def tick(self) -> None:
-        """Some time passed."""
 
 
 @dataclass(frozen=True)
@@ -97,24 +81,33 @@ class Loop:
         """Fetch what runs that are dead paid for and could not keep, before anything new is bought."""
         self._left |= collect.collect(self.kit.ledger, self.kit.desk, self.kit.providers, left, self.kit.hands)
 
-    def work_off(self) -> None:
-        """Do all that can be done. Returns when nothing is in flight any more."""
+    def work_off(self, more: Callable[[], bool] = lambda: False) -> None:
+        """Do all that can be done. Returns when nothing is in flight any more and no `more` is to come; `look_again`
+        says that something came."""
         with self.kit.ledger.reading() as reader:
             lanes = self._lanes = Lanes(reader, self.run, self.kit.providers, self.kit.hands)
             self._look_around()
             # Nothing may be raised in here while hands are at work: they read through `reader`.
-            while lanes.open(self._hand, self.halted) or lanes.busy:
+            while lanes.open(self._hand, self.halted) or lanes.busy or (more() and not self.halted):
                 self._attend(lanes)
         while not self._told.empty():
             self._tell()
         self._skip_the_rest()
 
+    def look_again(self) -> None:
+        """Something was put on the list."""
+        if self._lanes:
+            self._lanes.more.set()
+        self._hand_left.set()
+
     def _attend(self, lanes: Lanes) -> None:
-        while lanes.busy and not lanes.more.is_set():
+        while True:
             self._look_around()
             self._hand_left.wait(0.05)
             self._hand_left.clear()
             self._tell()
+            if not lanes.busy or lanes.more.is_set():
+                return
 
     def _look_around(self) -> None:
         signal = self.kit.signal()

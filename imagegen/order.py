@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from imagegen.domain.money import Nano
-from imagegen.loop import Listener
+from imagegen.domain.request import Key
+from imagegen.listener import Listener
 from imagegen.planner import Planned
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What the person asked for besides the manifest. `flags` is what `resume` repeats."""
+    """What the person asked for besides the manifest. `flags` is what `resume` repeats. `brought`: the Keys of
+    pictures that a person brings; then the run is about pictures made by hand and buys nothing (None: a usual run)."""
 
     output: Path
     yes: bool = False
@@ -25,6 +27,7 @@ class Order:
     redo: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
     limit: int | None = None
+    brought: frozenset[Key] | None = None
     max_failures: int | None = None
     step_summary: Path | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)

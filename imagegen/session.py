@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
@@ -54,10 +54,24 @@ def parts_of(project: Project, stop: Event, signal: Callable[[], int | None]) ->
     )
 
 
-def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> Summary:
-    """Run a manifest: everything that can be made is in the folder when this returns, and the summary says
-    what became of the rest. Raises ImagegenError when nothing could be begun."""
-    began = parts.clock.monotonic()
+@dataclass(frozen=True)
+class Session:
+    """An output folder and the books, held by one run that is alive."""
+
+    kit: Kit
+    loop: Loop
+    calls: Worker
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.loop.run
+
+
+@contextmanager
+def opened(project: Project, order: Order, parts: Parts, watcher: Watcher) -> Iterator[Session]:
+    """Lock the folder, open the books, bring home what earlier runs left; at the end let go of it all. Raises
+    ImagegenError when nothing can be begun."""
     with ExitStack() as stack:
         folder = OutputFolder(order.output)
         folder.prepare()
@@ -81,10 +95,9 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         ledger.write(lambda c: runs.start(c, run, collection, manifest, dict(order.flags), parts.clock.now()))
         calls = Worker(ledger, run, project.settings.callback_hosts)
         stack.callback(calls.close)
-        desk = Desk(parts.store, folder, collection, parts.clock.now, calls.wake)
         kit = Kit(
             ledger,
-            desk,
+            Desk(parts.store, folder, collection, parts.clock.now, calls.wake),
             parts.providers,
             parts.hands,
             parts.clock,
@@ -97,29 +110,42 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
         loop = Loop(kit, run)
         loop.collect(ledger.take_over())
         ledger.sweep()
+        yield Session(kit, loop, calls)
+
+
+def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> Summary:
+    """Run a manifest: everything that can be made is in the folder when this returns, and the summary says
+    what became of the rest. Raises ImagegenError when nothing could be begun."""
+    began = parts.clock.monotonic()
+    with opened(project, order, parts, watcher) as session:
+        kit, run = session.kit, session.run
         try:
             write_work_list(project, order, kit, run, watcher)
             if _buys(kit, run):
                 parts.store.ready()
             _guard(project, order, kit, run, watcher)
         except ImagegenError as problem:
-            _forget(ledger, run, problem)
+            _forget(kit.ledger, run, problem)
             raise
-        ledger.write(partial(_begin_work, run=run, desk=desk))
-        calls.begin()
-        fallback.work_off(project, order, kit, loop, watcher)
-        ledger.settle(run)
-        _tell(kit, run, watcher, "skipped")
-        summary = closing.close(
-            project,
-            kit,
-            loop,
-            parts.clock.monotonic() - began,
-            output=order.output,
-            step_summary=order.step_summary,
-        )
-        calls.finish(interrupted=lambda: parts.signal() is not None)
-        return replace(summary, notes=(*summary.notes, *calls.said()))
+        begin_work(session)
+        fallback.work_off(project, order, kit, session.loop, watcher)
+        return ended(project, order, session, watcher, parts.clock.monotonic() - began)
+
+
+def begin_work(session: Session) -> None:
+    """The plan stands: work begins."""
+    session.kit.ledger.write(partial(_begin_work, run=session.run, desk=session.kit.desk))
+    session.calls.begin()
+
+
+def ended(project: Project, order: Order, session: Session, watcher: Watcher, seconds: float) -> Summary:
+    """All is done that can be done: write the results and the run's last line."""
+    kit = session.kit
+    kit.ledger.settle(session.run)
+    _tell(kit, session.run, watcher, "skipped")
+    summary = closing.close(project, kit, session.loop, seconds, output=order.output, step_summary=order.step_summary)
+    session.calls.finish(interrupted=lambda: kit.signal() is not None)
+    return replace(summary, notes=(*summary.notes, *session.calls.said()))
 
 
 def _begin_work(connection: sqlite3.Connection, run: str, desk: Desk) -> None:

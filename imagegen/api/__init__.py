@@ -8,11 +8,13 @@ from imagegen.api.plans import Group, Plan, PlannedRow, plan
 from imagegen.api.projects import Project, load
 from imagegen.api.results import Result, Results
 from imagegen.api.runs import Run, run
+from imagegen.api.service import ImageGenerationService
 from imagegen.api.summaries import Summary
 
 __all__ = [
     "Event",
     "Group",
+    "ImageGenerationService",
     "Note",
     "Plan",
     "PlannedRow",

@@ -137,7 +137,7 @@ class Relay:
         self._estimate = estimate
         there = sum(counts.get(state, 0) for state in PRESENT)
         most = None if budget is None else usd(budget)
-        self._put(events.Started(counts.get("todo", 0), there, usd(estimate), most))
+        self._put(events.Started(counts.get("todo", 0) + counts.get("held", 0), there, usd(estimate), most))
 
     def confirm(self, question: str) -> bool | None:
         """Nobody is asked: who calls a function has said what he wants."""

@@ -223,6 +223,11 @@ def take_over(connection: sqlite3.Connection, job: int, line: Staged) -> None:
     )  # fmt: skip
 
 
+def forget_row(connection: sqlite3.Connection, run: str, row: str) -> None:
+    """Delete what the work list says of a row that came to its end, so that it may come again."""
+    connection.execute("DELETE FROM jobs WHERE run = ? AND row = ? AND state NOT IN ('todo', 'held')", (run, row))
+
+
 def any_about(connection: sqlite3.Connection, run: str, states: Iterable[str], part: str) -> bool:
     """Whether the `about` of any line in one of `states` holds the text `part`."""
     found = connection.execute(
