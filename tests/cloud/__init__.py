@@ -15,6 +15,8 @@ from tests.cloud.faults import FAULTS, Faults
 from tests.cloud.http import Answer, Connection
 from tests.cloud.openai import PATHS, Dialect
 from tests.cloud.openai_rules import MODELS
+from tests.cloud.service import Desk, Service
+from tests.cloud.services import SERVICES
 
 __all__ = ["FAULTS", "Asked", "Charged", "Cloud", "Faults"]
 
@@ -31,6 +33,8 @@ class Cloud:
         self.shutdowns: dict[str, str] = {}
         self.models: Answer | None = None
         self._dialect = Dialect(self.book, self.faults, latency)
+        self._desk = Desk(self.book, self.faults, latency)
+        self.services: dict[str, Service] = {kind.name: kind(self._desk) for kind in SERVICES}
         self._port = port
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -54,8 +58,12 @@ class Cloud:
 
     @property
     def base_url(self) -> str:
-        """Where to send requests."""
+        """Where to send requests in OpenAI's dialect."""
         return f"http://127.0.0.1:{self._port}/v1"
+
+    def url(self, provider: str) -> str:
+        """Where to send requests for `provider`: what its base URL is set to."""
+        return self.base_url if provider == "openai" else f"http://127.0.0.1:{self._port}/{provider}"
 
     @property
     def bill(self) -> int:
@@ -87,6 +95,7 @@ class Cloud:
 
         server = self._loop.run_until_complete(self._loop.create_server(connect, "127.0.0.1", self._port, backlog=1024))
         self._port = server.sockets[0].getsockname()[1]
+        self._desk.base = f"http://127.0.0.1:{self._port}"
         self._ready.set()
         self._loop.run_forever()
         server.close()
@@ -104,6 +113,11 @@ class Cloud:
             return self._script(body)
         if (method, path) == ("GET", "/v1/models"):
             return self.models or self._models()
+        _, mount, *rest = path.split("/", 2) if path.count("/") > 1 else ("", "")
+        service = self.services.get(mount)
+        found = service.handle(method, f"/{rest[0]}", headers, body) if service and rest else None
+        if found is not None:
+            return found
         return Answer(404, b'{"error": {"message": "no such path", "type": "invalid_request_error"}}')
 
     def _models(self) -> Answer:

@@ -39,6 +39,20 @@ FAULTS = {
     "no_usage": "charged; usage is null",
     "fewer": "one picture less than asked, charged for those given",
     "more": "one picture more than asked, charged for those given",
+    "filtered": "charged; the picture was made, and the content policy blurs it or keeps it back",
+    "job_failed": "a job ends in failure, not charged",
+    "job_moderated": "a job ends refused by the content policy, not charged",
+    "job_slow": "charged; a job takes `seconds` longer",
+    "job_lost": "charged; a job is not known when it is asked for",
+    "look_error": "charged; the first two looks are answered 500",
+    "look_limit": "charged; the first two looks are answered 429",
+    "look_cut": "charged; the connection of the first two looks breaks",
+    "link_expired": "charged; the first link has run out, a fresh look gives another",
+    "file_gone": "charged; the picture is not at its link",
+    "file_error": "charged; the first download is answered 500",
+    "file_cut": "charged; the first download breaks off",
+    "file_inside": "charged; the link leads to an internal address",
+    "unsafe": "charged; the picture is marked as one that the safety checker objects to",
 }
 
 

@@ -7,9 +7,11 @@ submits. Whatever goes wrong after the number is known is no reason to buy again
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 from imagegen.domain.model import Offer
@@ -41,11 +43,13 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The picture lies at `url` (or is a data URL); what it cost; facts for the sidecar."""
+    """The picture lies at `url` (or is a data URL); what it cost; facts for the sidecar. `kept`: how long the
+    provider keeps it there, for people ("10 minutes")."""
 
     url: str
     charge: Charge
     facts: Mapping[str, Any] = field(default_factory=dict)
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ class Remote(Hosted):
                 if problem.passing:
                     return Pending("", self._patience.longest)  # the job is there: a later run fetches it
                 trouble = f"its picture at {shown(found.url)} {problem.what}"
+                trouble += f" ({self.server.name} keeps it for {found.kept})" if found.kept else ""
                 continue  # the link may have run out: a fresh look gives a fresh one
             return _read(slip, data, found)
         return Failed("", f"paid for, but {trouble}", charge=charge)
@@ -174,8 +179,16 @@ class Remote(Hosted):
         hosts = frozenset() if self.server.is_home else frozenset({self.server.authority})
         if not url.startswith("https://") and not self.server.same_site(url):
             raise NotFetched("is not at an https address")
-        with Guarded(hosts=hosts, pause=min(1.0, self._patience.longest)) as guarded:
+        with Guarded(hosts=hosts, verify=_trusted(), pause=min(1.0, self._patience.longest)) as guarded:
             return guarded.get(url).data or b""
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The system's trust store: reading it takes 40 ms, far longer than most downloads."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def _read(slip: Slip, data: bytes, ready: Ready) -> Outcome:

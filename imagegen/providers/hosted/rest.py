@@ -15,7 +15,7 @@ from imagegen.providers import Slip
 from imagegen.providers.hosted.server import MOST_BYTES, Server, one_line
 
 if TYPE_CHECKING:
-    from httpx2 import Client, Response
+    from httpx2 import Client, Request, Response
 
 
 class NotSent(Exception):
@@ -81,8 +81,6 @@ class Rest:
         `spool`: a good answer goes through the slip's spool.
 
         Raises NotSent, Cut, and StorageError when the intent cannot be written (then nothing was sent)."""
-        import httpx2
-
         client = self._open()
         url = path if "://" in path else urljoin(self.server.base_url + "/", path.lstrip("/"))
         parts: dict[str, Any] = {"json": body} if body is not None else {}
@@ -91,6 +89,13 @@ class Rest:
             fields = [(name, (None, value)) for name, value in (form or {}).items()]
             parts = {"files": [*fields, *(files or {}).items()]}
         request = client.build_request(method, url, headers=dict(headers or {}), **parts)
+        return self.deliver(request, slip=slip, spool=spool)
+
+    def deliver(self, request: Request, *, slip: Slip | None = None, spool: bool = False) -> Reply:
+        """As `send`, for a request that somebody else has built; it goes out as it is."""
+        import httpx2
+
+        client = self._open()
         if slip is not None:
             slip.sending()
         try:

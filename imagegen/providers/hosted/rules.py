@@ -125,7 +125,8 @@ def wire_format(request: Request, offer: Offer) -> str | None:
     """A format that does not come."""
     if request.wire_format is None or request.wire_format in offer.formats:
         return None
-    return f"{request.model} does not answer in {request.wire_format}; it answers in {', '.join(offer.formats)}"
+    known = ", ".join(offer.formats) or "the one it chooses"
+    return f"{request.model} does not answer in {request.wire_format}; it answers in {known}"
 
 
 def _capable(request: Request, offer: Offer) -> str | None:

@@ -1,0 +1,117 @@
+"""Roster: the hosted providers that this version can call, and how each is built. One builder a provider.
+
+Beside `wiring` the only importer of concrete providers; they are imported when they are built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from imagegen.domain.model import Offer
+from imagegen.providers import Limits, Provider
+from imagegen.servers import OwnServer
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a provider is built from. `api_key` is "" for a server of one's own that asks for none, and "none" where
+    nobody gave one: no row is planned for it then, but what earlier runs paid for is still collected. `base_url`
+    None: the provider's own address. `server`: the user's own, where it is one. `stopped` tells whether the
+    run was asked to stop."""
+
+    name: str
+    api_key: str
+    base_url: str | None
+    offers: Mapping[str, Offer]
+    limits: Limits
+    stopped: Callable[[], bool] = lambda: False
+    server: OwnServer | None = None
+
+
+def _openai(post: Post) -> Provider:
+    from imagegen.providers.openai import OpenAI
+
+    return OpenAI(post.api_key, post.base_url, post.offers, post.limits)
+
+
+def _fal(post: Post) -> Provider:
+    from imagegen.providers.fal import Fal
+    from imagegen.providers.hosted.remote import Remote
+
+    return Remote(Fal(post.api_key, post.base_url), post.offers, post.limits, stopped=post.stopped)
+
+
+def compatible(post: Post) -> Provider:
+    """A server of the user's own."""
+    from imagegen.providers.compatible import Compatible
+
+    assert post.server is not None
+    return Compatible(post.server, post.api_key, post.offers, post.limits)
+
+
+def _together(post: Post) -> Provider:
+    from imagegen.providers.hosted.hosted import Direct
+    from imagegen.providers.together import Together
+
+    return Direct(Together(post.api_key, post.base_url), post.offers, post.limits)
+
+
+#: Seconds for which a finished job's picture can be fetched, by provider: BFL's links live ten minutes, Replicate
+#: deletes a prediction's files after an hour.
+DAY = 86_400.0
+KEEPS = {"bfl": 600.0, "replicate": 3600.0}
+
+
+def _bfl(post: Post) -> Provider:
+    from imagegen.providers.bfl import Bfl
+    from imagegen.providers.hosted.remote import Remote
+
+    return Remote(Bfl(post.api_key, post.base_url), post.offers, post.limits, stopped=post.stopped)
+
+
+def _stability(post: Post) -> Provider:
+    from imagegen.providers.hosted.hosted import Direct
+    from imagegen.providers.stability import Stability
+
+    return Direct(Stability(post.api_key, post.base_url), post.offers, post.limits)
+
+
+def _replicate(post: Post) -> Provider:
+    from imagegen.providers.hosted.remote import Remote
+    from imagegen.providers.replicate import Replicate
+
+    return Remote(Replicate(post.api_key, post.base_url), post.offers, post.limits, stopped=post.stopped)
+
+
+def _google(post: Post) -> Provider:
+    from imagegen.providers.google import Google
+    from imagegen.providers.hosted.hosted import Direct
+
+    return Direct(Google(post.api_key, post.base_url), post.offers, post.limits)
+
+
+def _vertex(post: Post) -> Provider:
+    from imagegen.googlecloud import parts
+    from imagegen.providers.google import Vertex
+    from imagegen.providers.hosted.hosted import Direct
+
+    return Direct(Vertex(*parts(post.api_key), post.base_url), post.offers, post.limits)
+
+
+#: Provider -> its builder.
+BUILDERS: dict[str, Callable[[Post], Provider]] = {
+    "openai": _openai,
+    "google": _google,
+    "vertex": _vertex,
+    "fal": _fal,
+    "together": _together,
+    "bfl": _bfl,
+    "stability": _stability,
+    "replicate": _replicate,
+}
+
+
+def build(name: str) -> Callable[[Post], Provider]:
+    """The builder of the provider `name`; any other name is a server of the user's own."""
+    return BUILDERS.get(name, compatible)

@@ -1,0 +1,24 @@
+"""The services that the local server offers beside OpenAI's, one line each."""
+
+from __future__ import annotations
+
+from tests.cloud.bfl import BflService
+from tests.cloud.compatible import AzureService, LabService
+from tests.cloud.fal import FalService
+from tests.cloud.google import GoogleService, VertexService
+from tests.cloud.replicate import ReplicateService
+from tests.cloud.service import Service
+from tests.cloud.stability import StabilityService
+from tests.cloud.together import TogetherService
+
+SERVICES: tuple[type[Service], ...] = (
+    GoogleService,
+    VertexService,
+    ReplicateService,
+    BflService,
+    FalService,
+    TogetherService,
+    LabService,
+    AzureService,
+    StabilityService,
+)
