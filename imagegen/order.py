@@ -16,7 +16,8 @@ from imagegen.planner import Planned
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What the person asked for besides the manifest. `flags` is what `resume` repeats. `brought`: the Keys of
-    pictures that a person brings; then the run is about pictures made by hand and buys nothing (None: a usual run)."""
+    pictures that a person brings; then the run is about pictures made by hand and buys nothing (None: a usual run).
+    `collects`: only what earlier runs paid for is brought home; nothing is bought."""
 
     output: Path
     yes: bool = False
@@ -28,6 +29,7 @@ class Order:
     only: frozenset[str] = frozenset()
     limit: int | None = None
     brought: frozenset[Key] | None = None
+    collects: bool = False
     max_failures: int | None = None
     step_summary: Path | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
