@@ -20,6 +20,9 @@ MEGAPIXEL = 1024 * 1024
 #: were seen to add on gpt-image-2 ($0.013 at $8 per million), and four times that is reserved.
 INPUT_TOKENS = 1625
 INPUT_TOKENS_AT_MOST = 4 * INPUT_TOKENS
+#: Tokens that a model thinks and writes beside a picture where it bills them. Nobody publishes a bound; several
+#: hundred are usual, so that this many are reserved, and none is expected.
+TEXT_OUT_AT_MOST = 4096
 #: English prompts come to about this many bytes a token; no text has fewer than one.
 BYTES_PER_TOKEN = 4
 
@@ -70,6 +73,31 @@ def from_usage(price: Price, usage: Mapping[str, Any]) -> Nano:
     return -(-(text * price.text_in + image * price.image_in + made * price.image_out) // _MILLION)
 
 
+def from_token_counts(price: Price, usage: Mapping[str, Any], pictured: bool) -> Nano:
+    """What a call cost by the `usageMetadata` of its answer, in the shape of the Gemini API. Tokens that were thought
+    are text that came out, and so is what the picture did not take. Prompt tokens that are not broken down count as
+    text, and those that came out as the picture's if there is one (`pictured`). Where `price` tells no `text_out`,
+    text costs what the picture does. Cached tokens count in full: nobody publishes what they cost.
+
+    Raises ValueError when `price` is not by token or `usage` has no usable counts: then the cost is not known."""
+    if price.kind != "tokens":
+        raise ValueError(f"usage says nothing about a price by {price.kind}")
+    asked, given = _split(usage, "promptTokenCount", "promptTokensDetails", None)
+    came, drawn = _split(usage, "candidatesTokenCount", "candidatesTokensDetails", 0)
+    if pictured and not usage.get("candidatesTokensDetails"):
+        drawn = came
+    written = came - drawn + _count(usage, "thoughtsTokenCount", 0)
+    cost = (asked - given) * price.text_in + given * price.image_in
+    cost += drawn * price.image_out + written * (price.text_out or price.image_out)
+    return -(-cost // _MILLION)
+
+
+def by_seconds(per_second: Nano, seconds: float) -> Nano:
+    """What `seconds` of a model cost that is paid for by the second; the figure counts as it is written, so 0.1 is a
+    tenth."""
+    return ceil(per_second * Fraction(str(seconds)))
+
+
 def discounted(amount: Nano, percent: int) -> Nano:
     """`amount` less `percent` per cent."""
     return -(-amount * (100 - percent) // 100)
@@ -112,7 +140,8 @@ def _per_token(price: Price, size: Size, quality: str | None, inputs: int) -> Es
     if made is None:
         return _UNKNOWN
     expected = made + _tokens_cost(inputs * INPUT_TOKENS, price.image_in)
-    return Estimate(expected, made + _tokens_cost(inputs * INPUT_TOKENS_AT_MOST, price.image_in), "estimated")
+    most = _tokens_cost(inputs * INPUT_TOKENS_AT_MOST, price.image_in) + _tokens_cost(TEXT_OUT_AT_MOST, price.text_out)
+    return Estimate(expected, made + most, "estimated")
 
 
 def _made(price: Price, size: Size, quality: str | None) -> Nano | None:
@@ -139,6 +168,15 @@ def _keys(size: Size, quality: str | None) -> Iterator[str]:
         yield quality
     yield from places
     yield "*"
+
+
+def _split(usage: Mapping[str, Any], total: str, details: str, missing: int | None) -> tuple[int, int]:
+    """The tokens of `total`, and how many of them are a picture's by `details`."""
+    every, parts = _count(usage, total, missing), usage.get(details) or ()
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, Mapping) for part in parts):
+        raise ValueError(f"usage without usable {details}: {parts!r}")
+    pictures = sum(_count(part, "tokenCount", 0) for part in parts if part.get("modality") == "IMAGE")
+    return max(every, pictures), pictures
 
 
 def _tokens_cost(tokens: int, per_million: Nano) -> Nano:

@@ -1,25 +1,30 @@
 """Settings: built-in defaults < config.yaml of the home < the manifest's keys < IMAGEGEN_* variables < flags.
 
-The only reader of the environment. Secrets live in `Secret`, which never shows itself.
+The only reader of the environment. Keys live in `Secret`, which never shows itself.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from imagegen.domain.money import Nano, nano
+from imagegen import googlecloud
+from imagegen.domain.money import Nano
 from imagegen.dotenv import read_dotenv
 from imagegen.errors import SettingsError
+from imagegen.secret import Secret as Secret  # noqa: PLC0414  it is had from here
+from imagegen.servers import OwnServer, own_servers
+from imagegen.settingvalues import BUDGETS, budgets, host_and_port, money, optimize, positive, several
 
 #: Provider -> the variables its key may stand in, first found wins.
 KEY_VARIABLES: dict[str, tuple[str, ...]] = {
     "openai": ("OPENAI_API_KEY",),
     "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    "vertex": googlecloud.SWITCHES,
     "replicate": ("REPLICATE_API_TOKEN",),
     "fal": ("FAL_KEY",),
     "together": ("TOGETHER_API_KEY",),
@@ -31,30 +36,29 @@ KEY_VARIABLES: dict[str, tuple[str, ...]] = {
 ADDRESS_VARIABLES = {
     "openai": "OPENAI_BASE_URL",
     "google": "GOOGLE_GEMINI_BASE_URL",
+    "vertex": "GOOGLE_VERTEX_BASE_URL",
     "replicate": "REPLICATE_BASE_URL",
     "together": "TOGETHER_BASE_URL",
 }
 
 #: Where a provider is at home: an address that says the same thing is not another one.
-HOME_ADDRESSES = {"openai": "https://api.openai.com/v1"}
+HOME_ADDRESSES = {
+    "openai": "https://api.openai.com/v1",
+    "google": "https://generativelanguage.googleapis.com",
+    "fal": "https://queue.fal.run",
+    "together": "https://api.together.ai",
+    "bfl": "https://api.bfl.ai",
+    "stability": "https://api.stability.ai",
+    "replicate": "https://api.replicate.com",
+}
 
-BUDGETS = ("run", "hour", "day", "month")
-
-
-class Secret:
-    """A key. `reveal()` is the only way to read it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The key itself."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
+#: Names that no server of the user's own may have.
+_TAKEN = frozenset({*KEY_VARIABLES, "local", "placeholder", "handoff"})
+#: The variable that holds what webhooks are signed with.
+WEBHOOK_SECRET = "IMAGEGEN_WEBHOOK_SECRET"  # noqa: S105  its name
+_LIKE_A_KEY = re.compile(r"(KEY|TOKEN|SECRET)$")
+#: Settings whose variables are lists, by commas.
+_LISTS = ("providers", "input_hosts", "callback_hosts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Settings:
     """What holds for one command. Amounts in nanodollars; `providers` None: every provider with a key.
     `concurrency` is by provider, `workers` for all others; `same_as` lists providers whose other
     address is declared to be the original. Input pictures are fetched from `input_hosts` ("name" or "name:port")
-    though they are not on the public internet."""
+    though they are not on the public internet, and webhooks sent to `callback_hosts`. `servers` are the user's own."""
 
     home: Path
     keys: Mapping[str, Secret] = field(default_factory=dict)
@@ -77,6 +81,8 @@ class Settings:
     catalogs: tuple[Path, ...] = ()
     guard: Nano = 5 * 10**9
     input_hosts: frozenset[str] = frozenset()
+    callback_hosts: frozenset[str] = frozenset()
+    servers: Mapping[str, OwnServer] = field(default_factory=dict)
 
     def address_of(self, provider: str) -> str | None:
         """The address that makes another Key: None when the provider is at home or declared the same."""
@@ -85,7 +91,7 @@ class Settings:
     @property
     def picture_hosts(self) -> frozenset[str]:
         """The hosts that the user named, be they internal: of input pictures, and of providers, with their port."""
-        return self.input_hosts | {_host_and_port(address) for address in self.addresses.values()}
+        return self.input_hosts | {host_and_port(address) for address in self.addresses.values()}
 
 
 def home_folder(environ: Mapping[str, str] | None = None) -> Path:
@@ -110,15 +116,18 @@ def load(
     do not count. `beside` is the folder whose `.env` may hold keys. Raises SettingsError.
 
     Keys: providers, concurrency, workers, routes, optimize, budget, catalog, same_as, base_url, guard,
-    input_hosts.
+    input_hosts, callback_hosts.
     """
     environ = dict(os.environ if environ is None else environ)
     home = home_folder(environ)
+    config = _config(home / "config.yaml")
+    addresses = {**(config.get("base_url") or {}), **((flags or {}).get("base_url") or {})}
+    own = own_servers(config.pop("servers", None), addresses, environ, _TAKEN)
     if beside is not None:
         # Keys only: a folder from somewhere else must not send them to another address.
-        keys = {name for names in KEY_VARIABLES.values() for name in names}
+        keys = {name for names in KEY_VARIABLES.values() for name in names} | {one.key_variable for one in own.values()}
         environ = {**{n: v for n, v in read_dotenv(beside / ".env").items() if n in keys}, **environ}
-    layers = [_config(home / "config.yaml"), manifest or {}, _from_variables(environ), flags or {}]
+    layers = [config, manifest or {}, _from_variables(environ), flags or {}]
     merged: dict[str, Any] = {}
     for layer in layers:
         for name, value in layer.items():
@@ -126,39 +135,37 @@ def load(
                 continue
             both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping) and name != "routes"
             merged[name] = {**merged[name], **value} if both else value
-    return _settings(home, merged, environ)
+    return _settings(home, merged, environ, own)
 
 
-def _settings(home: Path, merged: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+def _settings(
+    home: Path, merged: Mapping[str, Any], environ: Mapping[str, str], own: Mapping[str, OwnServer]
+) -> Settings:
+    there = {name: one.base_url for name, one in own.items()}
     return Settings(
         home=home,
-        keys=_keys(environ),
-        addresses=_elsewhere({**(merged.get("base_url") or {}), **_addresses(environ)}),
+        keys=_keys(environ, own),
+        servers=own,
+        addresses=_elsewhere({**(merged.get("base_url") or {}), **_addresses(environ), **there}),
         same_as=frozenset(merged.get("same_as") or ()),
         providers=tuple(merged["providers"]) if merged.get("providers") is not None else None,
-        concurrency={
-            name: _positive(f"concurrency.{name}", n) for name, n in (merged.get("concurrency") or {}).items()
-        },
-        workers=_positive("workers", merged["workers"]) if merged.get("workers") is not None else None,
+        concurrency={name: positive(f"concurrency.{name}", n) for name, n in (merged.get("concurrency") or {}).items()},
+        workers=positive("workers", merged["workers"]) if merged.get("workers") is not None else None,
         routes=merged.get("routes"),
-        optimize=_optimize(merged.get("optimize") or "route"),
-        budgets=_budgets(merged.get("budget")),
-        catalogs=tuple(Path(path) for path in _several(merged.get("catalog"))),
-        guard=_money("guard", merged.get("guard", 5)),
-        input_hosts=frozenset(name.lower() for name in _several(merged.get("input_hosts"))),
+        optimize=optimize(merged.get("optimize") or "route"),
+        budgets=budgets(merged.get("budget")),
+        catalogs=tuple(Path(path) for path in several(merged.get("catalog"))),
+        guard=money("guard", merged.get("guard", 5)),
+        input_hosts=frozenset(name.lower() for name in several(merged.get("input_hosts"))),
+        callback_hosts=frozenset(name.lower() for name in several(merged.get("callback_hosts"))),
     )
 
 
-def _optimize(value: str) -> str:
-    if value not in ("route", "cost"):
-        raise SettingsError(f"optimize is {value!r}", "write route or cost")
-    return value
-
-
-def _keys(environ: Mapping[str, str]) -> dict[str, Secret]:
+def _keys(environ: Mapping[str, str], own: Mapping[str, OwnServer]) -> dict[str, Secret]:
     found = {}
-    for provider, names in KEY_VARIABLES.items():
+    for provider, names in {**KEY_VARIABLES, **{name: (one.key_variable,) for name, one in own.items()}}.items():
         value = next((environ[name].strip() for name in names if environ.get(name, "").strip()), "")
+        value = googlecloud.account(environ) if provider == "vertex" else value
         if value:
             found[provider] = Secret(value)
     return found
@@ -187,60 +194,14 @@ def _elsewhere(addresses: Mapping[str, str]) -> dict[str, str]:
 
 def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
     budget = {scope: environ.get(f"IMAGEGEN_BUDGET_{scope.upper()}") or None for scope in BUDGETS}
-    providers = environ.get("IMAGEGEN_PROVIDERS", "")
+    lists = {name: environ.get(f"IMAGEGEN_{name.upper()}", "").split(",") for name in _LISTS}
     return {
+        **{name: [each.strip() for each in said if each.strip()] or None for name, said in lists.items()},
         "workers": environ.get("IMAGEGEN_WORKERS") or None,
         "routes": environ.get("IMAGEGEN_ROUTES") or None,
         "budget": {name: value for name, value in budget.items() if value} or None,
-        "providers": [name.strip() for name in providers.split(",") if name.strip()] or None,
-        "input_hosts": [name.strip() for name in environ.get("IMAGEGEN_INPUT_HOSTS", "").split(",") if name.strip()]
-        or None,
         "catalog": [path for path in environ.get("IMAGEGEN_CATALOG", "").split(os.pathsep) if path] or None,
     }
-
-
-def _budgets(value: Any) -> dict[str, Nano]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        value = {"run": value}
-    unknown = sorted(set(value) - set(BUDGETS))
-    if unknown:
-        raise SettingsError(f"budget.{unknown[0]} is not a budget", f"there are {', '.join(BUDGETS)}")
-    return {scope: _money(f"budget.{scope}", amount) for scope, amount in value.items() if amount is not None}
-
-
-def _money(name: str, value: Any) -> Nano:
-    try:
-        amount = nano(str(value).removeprefix("$") if not isinstance(value, float) else repr(value))
-    except ValueError as problem:
-        raise SettingsError(f"{name}: {problem}", "give US dollars, such as 25 or 0.50") from None
-    if amount < 0:
-        raise SettingsError(f"{name} is negative", "give US dollars, such as 25 or 0.50")
-    return amount
-
-
-def _host_and_port(address: str) -> str:
-    parts = urlsplit(address)
-    try:
-        port = parts.port
-    except ValueError:  # whoever calls it will say so
-        port = None
-    return f"{parts.hostname}:{port or (443 if parts.scheme == 'https' else 80)}"
-
-
-def _positive(name: str, value: Any) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        raise SettingsError(f"{name} is {value!r}", "give a whole number from 1")
-    return number
-
-
-def _several(value: Any) -> Sequence[str]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
 #: What config.yaml may say, and the form each takes.
@@ -254,8 +215,10 @@ _CONFIG: dict[str, type] = {
     "catalog": list,
     "same_as": list,
     "base_url": dict,
+    "servers": dict,
     "guard": str,
     "input_hosts": list,
+    "callback_hosts": list,
 }
 _FORMS: dict[type, str] = {list: "a list such as [one, two]", dict: "a mapping such as {openai: …}", str: "one value"}
 
@@ -285,7 +248,17 @@ def step_summary(environ: Mapping[str, str] | None = None) -> Path | None:
     return Path(named) if named else None
 
 
+def webhook_secret(beside: Path | None = None) -> Secret | None:
+    """What webhooks are signed with: of the environment, else of the `.env` in the folder `beside`."""
+    here = {**(read_dotenv(beside / ".env") if beside else {}), **os.environ}
+    found = here.get(WEBHOOK_SECRET, "").strip()
+    return Secret(found) if found else None
+
+
 def secrets(environ: Mapping[str, str] | None = None) -> list[str]:
-    """The values of every variable that holds a provider's key, for redaction."""
+    """The values of every variable that holds a key, for redaction."""
     environ = os.environ if environ is None else environ
-    return [environ[name] for names in KEY_VARIABLES.values() for name in names if len(environ.get(name, "")) > 5]
+    known = {WEBHOOK_SECRET, *(name for names in KEY_VARIABLES.values() for name in names)}
+    # Servers of the user's own have keys in variables of any name.
+    names = [name for name in environ if name in known or _LIKE_A_KEY.search(name)]
+    return [environ[name] for name in names if len(environ[name]) > 5]

@@ -40,7 +40,7 @@ def _kind(name: str, readers: dict[str, Reader], rename: dict[str, str]) -> Call
 
 
 _MEGAPIXEL: dict[str, Reader] = dict.fromkeys(("run", "first", "next", "input"), Field.money)
-_TOKENS: dict[str, Reader] = dict.fromkeys(("text_in", "image_in", "image_out"), Field.money)
+_TOKENS: dict[str, Reader] = dict.fromkeys(("text_in", "image_in", "image_out", "text_out"), Field.money)
 _KINDS: dict[str, Reader] = {
     "image": lambda field: {"kind": "image", "per_image": per_image(field)},
     "megapixel": _kind("megapixel", _MEGAPIXEL | {"round_up": Field.flag}, {}),

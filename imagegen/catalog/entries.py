@@ -76,6 +76,8 @@ _OFFER: dict[str, Reader] = _SHARED | {
     "requests_per_minute": Field.number,
     "tokens_per_minute": Field.number,
     "images_per_day": Field.count,
+    "requests_per_day": Field.count,
+    "tokens_per_day": Field.count,
     "concurrency": Field.count,
     "status": _status,
     "shutdown_on": Field.day,

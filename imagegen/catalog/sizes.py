@@ -32,6 +32,7 @@ _READERS: dict[str, Reader] = {
     "min_pixels": Field.count,
     "max_pixels": Field.count,
     "max_ratio": Field.number,
+    "exact": Field.flag,
 }
 
 

@@ -105,7 +105,8 @@ class Price:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A model as one provider serves it. `api_name` is what goes over the wire. `can` overrides the
-    model's capabilities where this provider's differ. `price` None: unknown, so never called."""
+    model's capabilities where this provider's differ. `price` None: unknown, so never called. `formats` empty: the
+    provider decides which one comes."""
 
     provider: str
     api_name: str

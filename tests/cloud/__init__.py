@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from tests.cloud import openai_batch
 from tests.cloud.book import Asked, Book, Charged
 from tests.cloud.faults import FAULTS, Faults
 from tests.cloud.http import Answer, Connection
@@ -25,13 +26,15 @@ class Cloud:
     """The server, from `with` to its end. `latency` in seconds for every picture; `port` 0 picks a free one.
 
     `base_url` ends in /v1 · `bill` is exact, in nanodollars · `charges` and `requests` in order · `faults` the
-    script · `shutdowns` days by model in the list of models · `models` another answer in that list's place.
+    script · `shutdowns` days by model in the list of models · `models` another answer in that list's
+    place · `batches` OpenAI's batches.
     """
 
     def __init__(self, latency: float = 0.0, port: int = 0, bill_file: Path | None = None) -> None:
         self.book, self.faults = Book(bill_file), Faults()
         self.shutdowns: dict[str, str] = {}
         self.models: Answer | None = None
+        self.batches = openai_batch.Batches(self.book, self.faults)
         self._dialect = Dialect(self.book, self.faults, latency)
         self._desk = Desk(self.book, self.faults, latency)
         self.services: dict[str, Service] = {kind.name: kind(self._desk) for kind in SERVICES}
@@ -107,6 +110,8 @@ class Cloud:
     def _handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if method == "POST" and path in PATHS:
             return self._dialect.handle(path, headers, body)
+        if path.startswith(openai_batch.PATHS):
+            return self.batches.handle(method, path, headers, body)
         if (method, path) == ("GET", "/_bill"):
             return Answer(200, json.dumps(self.book.bill()).encode())
         if (method, path) == ("POST", "/_faults"):
