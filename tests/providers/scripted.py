@@ -22,7 +22,7 @@ def made(request: Request) -> Outcome:
 
 def failed(**fields: Any) -> Step:
     """A step that fails with these fields."""
-    return lambda request: Failed(key(request), fields.get("reason", "told to"), **fields)
+    return lambda request: Failed(key(request), **{"reason": "told to", **fields})
 
 
 offline = failed(retryable=True, because="connection")

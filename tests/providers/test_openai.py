@@ -160,7 +160,7 @@ def test_transparency_needs_a_model_that_makes_it(cloud: Cloud) -> None:
         ("slow_down", {"retryable": True, "because": "rate"}),
         ("quota", {"retryable": False, "stops_provider": True}),
         ("bad_key", {"retryable": False, "stops_provider": True}),
-        ("unverified", {"retryable": False, "stops_provider": True}),
+        ("unverified", {"retryable": False, "stops_provider": False, "stops_model": True}),
         ("no_route", {"retryable": False, "stops_provider": True}),
         ("moved", {"retryable": False, "stops_provider": True}),
         ("model_gone", {"retryable": False, "stops_provider": False}),

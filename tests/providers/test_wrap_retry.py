@@ -9,7 +9,7 @@ import pytest
 from imagegen.domain.outcome import UNKNOWN_CHARGE, Failed, Made, Refused, Unknown
 from imagegen.domain.request import Request, key
 from imagegen.providers import Limits
-from imagegen.providers.wrap import retrying
+from imagegen.providers.wrap import breaking, retrying
 from tests.providers.clocks import HandClock
 from tests.providers.contract import outcomes
 from tests.providers.scripted import Scripted, failed, limited, made, offline, overloaded
@@ -49,6 +49,15 @@ def test_six_tries_and_no_more() -> None:
     (result,) = outcomes(retrying(inner, clock), [ONE])
     assert isinstance(result, Failed)
     assert len(inner.at) == 6
+
+
+def test_an_outage_uses_no_tries_up() -> None:
+    """While the breaker inside waits for the provider, a request is tried until it is back."""
+    clock = HandClock()
+    inner = Scripted(clock, *[offline] * 12, made)
+    (result,) = outcomes(retrying(breaking(inner, clock), clock), [ONE])
+    assert isinstance(result, Made)
+    assert len(inner.at) == 13
 
 
 def test_full_jitter() -> None:
