@@ -28,13 +28,24 @@ def doubtful(request: Request) -> Unknown:
 def test_opens_at_five_in_a_row(step: object) -> None:
     """Four failures leave it closed, the fifth opens it; so do answers of which nobody knows what became."""
     clock = HandClock()
-    outer = breaking(Scripted(clock, step), clock)  # type: ignore[arg-type]
-    for _ in range(4):
+    outer = breaking(Scripted(clock, made, step), clock)  # type: ignore[arg-type]
+    for _ in range(5):
         outcomes(outer, [ONE])
     assert not outer.is_open
     outcomes(outer, [ONE])
     assert outer.is_open
     assert clock.waits == []
+
+
+def test_an_address_where_nothing_ever_answered_is_given_up_sooner() -> None:
+    """It may be a wrong one: twenty seconds are waited, not ten minutes."""
+    clock = HandClock()
+    inner = Scripted(clock, offline)
+    outer = breaking(inner, clock)
+    last = [outcomes(outer, [ONE])[0] for _ in range(30)][-1]
+    assert getattr(last, "stops_provider", False)
+    assert "cannot be reached" in last.reason  # type: ignore[union-attr]
+    assert inner.at[-1] <= 20
 
 
 def test_opens_when_half_of_twenty_fail() -> None:
@@ -64,11 +75,11 @@ def test_other_failures_are_no_outage(step: object) -> None:
 def test_probes_with_growing_pauses() -> None:
     """Pauses between probes double from half a second to thirty; the first good one closes it."""
     clock = HandClock()
-    inner = Scripted(clock, *[offline] * 13, made)
+    inner = Scripted(clock, made, *[offline] * 13, made)
     outer = breaking(inner, clock)
-    for _ in range(15):
+    for _ in range(16):
         outcomes(outer, [ONE])
-    gaps = [later - sooner for sooner, later in zip(inner.at[4:], inner.at[5:], strict=False)]
+    gaps = [later - sooner for sooner, later in zip(inner.at[5:], inner.at[6:], strict=False)]
     assert gaps == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30, 30, 0])
     assert not outer.is_open
 
@@ -76,7 +87,7 @@ def test_probes_with_growing_pauses() -> None:
 def test_gives_up() -> None:
     """Ten minutes after it opened, whoever waits is told that the provider cannot be used now."""
     clock = HandClock()
-    inner = Scripted(clock, offline)
+    inner = Scripted(clock, made, offline)
     outer = breaking(inner, clock)
     last = [outcomes(outer, [ONE])[0] for _ in range(60)][-1]
     assert isinstance(last, Failed)
@@ -89,8 +100,8 @@ def test_gives_up() -> None:
 def test_interrupted_while_open() -> None:
     """A stop while waiting for the provider ends the request before anything was sent."""
     clock = HandClock(stop_after=0)
-    outer = breaking(Scripted(clock, offline), clock)
-    for _ in range(5):
+    outer = breaking(Scripted(clock, made, offline), clock)
+    for _ in range(6):
         outcomes(outer, [ONE])
     slip = MemorySlip()
     (result,) = outcomes(outer, [ONE], slip)
@@ -101,9 +112,9 @@ def test_interrupted_while_open() -> None:
 def test_a_broken_probe_frees_the_place() -> None:
     """A probe that never came to an end lets the next one go."""
     clock = HandClock()
-    inner = Scripted(clock, *[offline] * 5, made)
+    inner = Scripted(clock, made, *[offline] * 5, made)
     outer = breaking(inner, clock)
-    for _ in range(5):
+    for _ in range(6):
         outcomes(outer, [ONE])
     with pytest.raises(Exception, match="full"):
         outcomes(outer, [ONE], MemorySlip(broken=True))
@@ -166,9 +177,9 @@ def test_one_probe_at_a_time() -> None:
         assert isinstance(result, Made)
         return result
 
-    inner = Scripted(clock, *[offline] * 5, slow)
+    inner = Scripted(clock, made, *[offline] * 5, slow)
     outer = breaking(inner, clock, patience=1e9)
-    for _ in range(5):
+    for _ in range(6):
         outcomes(outer, [ONE])
     probe = threading.Thread(target=outcomes, args=(outer, [ONE]))
     probe.start()
@@ -178,11 +189,11 @@ def test_one_probe_at_a_time() -> None:
         thread.start()
     while len(clock.waits) < 1000:
         pass
-    assert len(inner.at) == 6
+    assert len(inner.at) == 7
     gate.set()
     for thread in (probe, *others):
         thread.join()
-    assert len(inner.at) == 14
+    assert len(inner.at) == 15
 
 
 def down_for_a_minute(clock: HandClock, step: Step) -> Step:
@@ -197,7 +208,7 @@ def test_an_outage_costs_few_calls(step: Step) -> None:
     """Through all three wrappers, as a run has them, a minute's outage is survived by every request, one at a time
     even, with few extra calls."""
     clock = HandClock()
-    inner = Scripted(clock, down_for_a_minute(clock, step))
+    inner = Scripted(clock, made, down_for_a_minute(clock, step))
     inner.given = Limits(images_per_minute=600)
     outer = retrying(breaking(limited(inner, clock), clock), clock)
     results = [outcomes(outer, [ONE])[0] for _ in range(300)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from imagegen.clock import Clock
 from imagegen.domain.given import NOT_LOOKED_AT, Given
@@ -12,6 +13,12 @@ from imagegen.providers import Limits, Provider, Slip
 
 #: What a wait ends as when the run is stopped: nothing was sent.
 INTERRUPTED = "interrupted before it was sent"
+
+#: What waiting for a turn ends as when an outage began meanwhile: nothing was sent, and it is to be asked for again.
+HELD = "held back: the provider is down"
+
+#: What is not to be asked again now: nothing, this model, the provider.
+Stops = Literal["", "model", "provider"]
 
 
 class Wrapper:
@@ -35,9 +42,20 @@ class Wrapper:
 
     def close(self) -> None:
         """Close the connections of the provider inside, if it keeps any."""
-        close: Callable[[], None] | None = getattr(self.provider, "close", None)
-        if close is not None:
-            close()
+        self._pass_on("close")
+
+    def attach(self, memory: Any) -> None:
+        """Hand the memory in to whoever learns, see `imagegen.providers.wrap.limit.Memory`."""
+        self._pass_on("attach", memory)
+
+    def keep(self) -> None:
+        """Let whoever learned write it down."""
+        self._pass_on("keep")
+
+    def _pass_on(self, name: str, *given: Any) -> None:
+        method: Callable[..., None] | None = getattr(self.provider, name, None)
+        if method is not None:
+            method(*given)
 
 
 def submits(slip: Slip) -> bool:
@@ -45,7 +63,13 @@ def submits(slip: Slip) -> bool:
     return slip.remote_id is None and slip.answer is None
 
 
-def all_failed(batch: Sequence[Request], reason: str, *, stops: bool = False) -> Iterator[Outcome]:
-    """Every request of `batch` ends here, uncharged; `stops`: the provider is not to be asked again now."""
+def all_failed(batch: Sequence[Request], reason: str, *, stops: Stops = "") -> Iterator[Outcome]:
+    """Every request of `batch` ends here, uncharged, and is worth another try unless it `stops` something."""
     for request in batch:
-        yield Failed(key(request), reason, retryable=not stops, stops_provider=stops)
+        yield Failed(
+            key(request),
+            reason,
+            retryable=not stops,
+            stops_provider=stops == "provider",
+            stops_model=stops == "model",
+        )

@@ -24,7 +24,8 @@ class _Tries:
 
 class Retrying(Wrapper):
     """`tries` in all where there was no connection or too much load, with full jitter between them from `base` to
-    `cap` seconds. Rate limits do not use tries up; they end when `patience` seconds of them have passed."""
+    `cap` seconds. An outage that the breaker inside knows of uses no tries up: the breaker does the waiting, and ends
+    it. Nor do rate limits; they end when `patience` seconds of them have passed."""
 
     def __init__(
         self,
@@ -70,10 +71,11 @@ class Retrying(Wrapper):
         asked = max((failed.retry_after or 0.0 for failed in held), default=0.0)
         if any(failed.because == "rate" for failed in held):
             return self._limited(asked, past)
-        past.tries += 1
+        if not getattr(self.provider, "is_open", False):
+            past.tries += 1
         if past.tries >= self._tries or asked > self._patience:
             return None
-        return asked + self._jitter(past.tries - 1)
+        return asked + self._jitter(max(past.tries - 1, 0))
 
     def _limited(self, asked: float, past: _Tries) -> float | None:
         """The wait after a rate limit: what was asked for, or a growing one, and a little more so that not everybody
