@@ -25,6 +25,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.estimate
 	$(BIN)/python -m bench.second_run
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.limits
 
 soak: $(VENV)/.dev
 	IMAGEGEN_SOAK=1 $(BIN)/pytest -m soak --timeout 7200

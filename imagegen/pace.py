@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from imagegen.catalog import Catalog
+from imagegen.domain.handoff import HANDOFF
 from imagegen.domain.model import Model, Offer
 from imagegen.domain.money import Nano, show
 from imagegen.domain.words import counted
@@ -63,7 +64,7 @@ class Duration:
 def duration(totals: Totals, catalog: Catalog, settings: Settings, budgets: Mapping[str, Nano]) -> Duration:
     """How long what `totals` counted takes. `budgets` by scope (hour, day, month; others do not slow a run)."""
     lines = [line for line in totals.by("model") if line.paid and not line.is_placeholder]
-    providers = dict.fromkeys(line.provider for line in lines)
+    providers = dict.fromkeys(line.provider for line in lines if line.provider != HANDOFF)  # nobody knows how long
     paces = [_provider(name, lines, catalog, settings) for name in providers]
     cost, paid = sum(line.cost for line in lines), sum(line.paid for line in lines)
     slowed = [
@@ -92,7 +93,8 @@ def clock(seconds: float) -> str:
 def _provider(name: str, lines: Sequence[Line], catalog: Catalog, settings: Settings) -> Pace:
     """The slowest of a provider's limits."""
     served = [(line, *_served(line, catalog)) for line in lines if line.provider == name]
-    hands = settings.concurrency.get(name) or settings.workers or _hands(name, catalog)
+    known = _hands(name, catalog)
+    hands = settings.concurrency.get(name) or settings.workers or known
     pictures = sum(line.paid for line, _, _ in served)
     work = sum(line.paid * model.typical_seconds for line, model, _ in served)
     busy = max(work / hands, *(model.typical_seconds for _, model, _ in served))
@@ -100,15 +102,24 @@ def _provider(name: str, lines: Sequence[Line], catalog: Catalog, settings: Sett
     at_once = "one at a time" if hands == 1 else f"{hands} at a time"
     why = f"{name} sets the pace: {counted(pictures, 'picture')}, {at_once}, {each}"
     rates = [pace for line, model, offer in served for pace in _rates(line, model, offer)]
-    return max([Pace(busy, "concurrency", why, name), *rates], key=lambda pace: pace.seconds)
+    own = [_own(line, model, offer) for line, model, offer in served if (offer.concurrency or known) < known]
+    return max([Pace(busy, "concurrency", why, name), *own, *rates], key=lambda pace: pace.seconds)
 
 
 def _rates(line: Line, model: Model, offer: Offer) -> Iterator[Pace]:
     asked = ((offer.images_per_minute, 60, "minute"), (offer.requests_per_minute, 60, "minute"))
-    for most, window, word in (*asked, (offer.images_per_day, DAY, "day")):
+    daily = ((offer.images_per_day, DAY, "day"), (offer.requests_per_day, DAY, "day"))
+    for most, window, word in (*asked, *daily):
         if most:
             why = f"{offer.provider} takes at most {most:g} pictures a {word} of {model.name}"
             yield Pace(line.paid / most * window, "rate", why, offer.provider)
+
+
+def _own(line: Line, model: Model, offer: Offer) -> Pace:
+    """A model bears fewer calls at once than its provider."""
+    hands = offer.concurrency or 1
+    why = f"{offer.provider} takes at most {counted(hands, 'call')} at once for {model.name}"
+    return Pace(max(line.paid / hands, 1) * model.typical_seconds, "concurrency", why, offer.provider)
 
 
 def _served(line: Line, catalog: Catalog) -> tuple[Model, Offer]:
@@ -119,10 +130,10 @@ def _served(line: Line, catalog: Catalog) -> tuple[Model, Offer]:
 
 
 def _hands(provider: str, catalog: Catalog) -> int:
-    """How many calls go out at once: what the catalogue knows of the provider, else the usual."""
+    """How many calls go out at once: the most that the catalogue knows of any model there, else the usual."""
     offers = [model.offer(provider) for model in catalog.models.values()]
     known = [offer.concurrency for offer in offers if offer and offer.concurrency]
-    return min(known) if known else Limits().concurrency
+    return max(known) if known else Limits().concurrency
 
 
 def _budget(scope: str, limit: Nano, cost: Nano, paid: int) -> Pace:

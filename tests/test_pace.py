@@ -70,6 +70,15 @@ def test_a_rate_limit_may_bind() -> None:
     assert found.said == "about 10 min; openai takes at most 6 pictures a minute of dall-e-3"
 
 
+def test_a_model_may_bear_fewer_calls_than_its_provider() -> None:
+    """24 tasks at once at Black Forest Labs, six of Kontext max: only those wait for each other."""
+    rows = [{"model": "bfl/flux-kontext-max"}] * 60
+    found = lasts(rows)
+    assert found.seconds == 60 / 6 * seconds_of("flux-kontext-max")
+    assert found.said.endswith("bfl takes at most 6 calls at once for flux-kontext-max")
+    assert lasts(rows, settings=replace(HOME, concurrency={"bfl": 3})).seconds == 2 * found.seconds
+
+
 def test_a_daily_limit_may_bind() -> None:
     """100 pictures a day make 1,000 pictures last ten days."""
     assert lasts([{}] * 1000, limited(images_per_day=100)).said.startswith("about 10 days; openai takes at most 100")

@@ -94,6 +94,8 @@ def _offer_json(model: Model, offer: Offer, today: date) -> dict[str, Any]:
         "requests_per_minute": offer.requests_per_minute,
         "tokens_per_minute": offer.tokens_per_minute,
         "images_per_day": offer.images_per_day,
+        "requests_per_day": offer.requests_per_day,
+        "tokens_per_day": offer.tokens_per_day,
         "price_kind": offer.price.kind if offer.price else None,
         "prices_usd": {key: None if e.expected is None else plain(e.expected) for key, e in cost.items()},
         "price_basis": sorted({estimate.basis for estimate in cost.values()}),
@@ -123,7 +125,7 @@ def _terms(model: Model, offer: Offer, today: date) -> Iterator[tuple[str, str]]
     yield "Sizes", size_words(offer.sizes)
     usual = offer.default_quality if len(offer.qualities) > 1 else None
     yield "Qualities", ", ".join(f"{word} (usual)" if word == usual else word for word in offer.qualities)
-    yield "Formats", ", ".join(offer.formats)
+    yield "Formats", ", ".join(offer.formats) or "the provider decides"
     yield "Limits", limit_words(offer)
     yield "Batch", f"{offer.batch_discount} % off in the provider's 24-hour queue" if offer.batch_discount else ""
     yield "Price", price_words(offer.price)

@@ -59,6 +59,8 @@ def limit_words(offer: Offer) -> str:
         (offer.requests_per_minute, "calls a minute"),
         (offer.tokens_per_minute, "tokens a minute"),
         (offer.images_per_day, "pictures a day"),
+        (offer.requests_per_day, "calls a day"),
+        (offer.tokens_per_day, "tokens a day"),
     )
     said = [f"{number:,.0f} {what}" for number, what in known if number]
     return ", ".join("1 input picture" if one == "1 input pictures" else one for one in said)
@@ -86,7 +88,8 @@ def _by_megapixel(price: Price) -> str:
 def _by_tokens(price: Price) -> str:
     inputs = f", {_exact(price.image_in)} of input pictures" if price.image_in else ""
     made = f"{_exact(price.image_out)} of the picture made"
-    return f"by tokens, a million: {_exact(price.text_in)} of prompt{inputs}, {made}"
+    text = f", {_exact(price.text_out)} of text and thinking beside it" if price.text_out else ""
+    return f"by tokens, a million: {_exact(price.text_in)} of prompt{inputs}, {made}{text}"
 
 
 def _by_time(price: Price) -> str:

@@ -1,4 +1,4 @@
-"""`imagegen models list`, `show NAME` and `check`: the catalogue, for people and as JSON."""
+"""`imagegen models list`, `show NAME`, `check` and `limits`: the catalogue and what was learned."""
 
 from __future__ import annotations
 
@@ -95,6 +95,26 @@ def check_models(
     else:
         model_check.show(done, strict, diff)
     return model_check.exit_code(done, strict)
+
+
+@app.command("limits", help="What providers were found to bear, kept between runs; times are UTC.")
+def learned_limits(
+    provider: Annotated[str | None, typer.Argument(help="Only this one's.", show_default=False)] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Forget it: the next run finds out anew.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Look or forget, print."""
+    from imagegen.cli import model_limits
+
+    if forget:
+        model_limits.forget(provider)
+        return 0
+    lines = model_limits.known(provider)
+    if not as_json:
+        model_limits.show(lines, provider)
+    for line in lines if as_json else ():
+        say.event(model_limits.as_json(line))
+    return 0
 
 
 def _catalog(own: list[Path] | None) -> Catalog:

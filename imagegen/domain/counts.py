@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class PlanCounts(TypedDict):
-    """How many pictures of a plan are what, and what they cost."""
+    """How many pictures of a plan are what, and what they cost. `drafts` of them are made only to choose from."""
 
     rows: int
     pictures: int
@@ -18,3 +18,4 @@ class PlanCounts(TypedDict):
     flawed: int
     unpriced: int
     cost_usd: str
+    drafts: NotRequired[int]

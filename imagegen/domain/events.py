@@ -47,6 +47,7 @@ class RunSummary(TypedDict):
     unknown: int
     waiting: int
     skipped: int
+    drafts: NotRequired[int]
     estimated_usd: str
     spent_usd: str
     unknown_at_most_usd: str
@@ -71,9 +72,11 @@ class PlanRow(TypedDict):
     event: Literal["row"]
     id: str
     sample: int
+    role: NotRequired[str]
     state: PlanState
     model: str | None
     provider: str | None
+    lane: Literal["live", "batch"] | None
     quality: str | None
     use_case: str | None
     key: str | None
@@ -162,9 +165,10 @@ class PlanComparison(TypedDict):
 
 
 class Figures(TypedDict):
-    """Pictures and money of a group, or of all."""
+    """Pictures and money of a group, or of all. `drafts` of the pictures are made only to choose from."""
 
     pictures: int
+    drafts: NotRequired[int]
     paid: int
     there: int
     shared: int

@@ -10,6 +10,11 @@ from imagegen.domain.given import Given
 from imagegen.domain.request import Request
 from imagegen.domain.row import Place, Row
 
+#: The provider whose pictures stand in for others.
+PLACEHOLDER = "placeholder"
+#: A mask that is made from the picture to be changed.
+AUTO = "auto"
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -55,6 +60,11 @@ def images_of(row: Row) -> tuple[str, ...]:
     return () if row.image is None else (row.image,) if isinstance(row.image, str) else row.image
 
 
+def mask_of(row: Row) -> str | None:
+    """What `row` calls its mask; none is made for a placeholder."""
+    return None if row.mask == AUTO and row.provider == PLACEHOLDER else row.mask
+
+
 def named(row: Row, place: Place) -> Inputs:
     """The input pictures of `row` by name only: nobody looks whether they are there."""
-    return Inputs(images_of(row), row.mask, row.control, unknown=True)
+    return Inputs(images_of(row), mask_of(row), row.control, unknown=True)

@@ -194,7 +194,8 @@ class Rendition:
 @dataclass(frozen=True, slots=True)
 class Finish:
     """What happens to the bytes after they are paid for. Free, never part of the Key.
-    `width`/`height` None keeps the size that was made. `quality` None: the format's default."""
+    `width`/`height` None keeps the size that was made. `quality` None: the format's default. `without`: the
+    background is taken away, by the library of this name and version."""
 
     width: int | None = None
     height: int | None = None
@@ -202,6 +203,7 @@ class Finish:
     format: Format = "png"
     quality: int | None = None
     renditions: tuple[Rendition, ...] = ()
+    without: str | None = None
 
     def of(self, rendition: Rendition) -> Finish:
         """How `rendition` is finished."""

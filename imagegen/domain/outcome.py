@@ -73,10 +73,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Accepted and not ready: a batch in the provider's queue, a person's choice. `check_after` in seconds."""
+    """Accepted and not ready: a batch in the provider's queue, a person's choice. `check_after` in seconds. `reason`
+    where it is not just that."""
 
     key: Key
     check_after: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

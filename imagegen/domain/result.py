@@ -56,7 +56,9 @@ class Result:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """A run's last line: counts by state and the money. `premium` is what everything would
-    cost on `premium_model`, `stand_ins` what the placeholders would cost on the models they stand in for."""
+    cost on `premium_model`, `stand_ins` what the placeholders would cost on the models they stand in for. `drafts`
+    are those of `counts` that were made only to choose from, by state; `deciding` pictures wait for a person's
+    choice among theirs."""
 
     exit_code: int
     rows: int
@@ -73,3 +75,13 @@ class Summary:
     output: str = ""
     stopped_by: str | None = None
     notes: tuple[str, ...] = ()
+    drafts: dict[str, int] = field(default_factory=dict)
+    deciding: int = 0
+
+    def pictures(self, state: State) -> int:
+        """How many pictures are in `state`, drafts not counted: whether their picture came is what matters."""
+        return self.counts.get(state, 0) - self.drafts.get(state, 0)
+
+    def noted(self, state: State) -> int:
+        """How many of a state people are told of: pictures, and of drafts those that may have been paid for."""
+        return self.counts.get(state, 0) if state == "unknown" else self.pictures(state)

@@ -13,6 +13,11 @@ def plural(number: int, noun: str) -> str:
     return noun if number == 1 else f"{noun}s"
 
 
+def with_drafts(number: int, drafts: int) -> str:
+    """ "3 pictures", "1 picture and 4 drafts": `number` of both together, `drafts` of them drafts."""
+    return f"{pictures(number - drafts)} and {counted(drafts, 'draft')}" if drafts else pictures(number)
+
+
 def pictures(number: int) -> str:
     """ "1 picture", "10,000 pictures"."""
     return counted(number, "picture")

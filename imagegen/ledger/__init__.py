@@ -40,6 +40,9 @@ class Ledger:
         self.home, self.clock = home, clock
         #: Providers whose jobs are found again by their tag: what was sent to them is not given up as unknown.
         self.findable: frozenset[str] = frozenset()
+        #: What is known, in this process, of pictures that earlier runs asked for and that are not there: the state and
+        #: the reason, by Key.
+        self.told: dict[str, tuple[str, str]] = {}
         self.path = home / "ledger.db"
         self.spool, self.locks = home / "spool", home / "runs"
         self._slots = spool.Slots(self.spool)

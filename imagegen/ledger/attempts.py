@@ -58,6 +58,12 @@ class Bought:
     flaw: str | None
 
 
+def flaw(connection: sqlite3.Connection, key: Key) -> str | None:
+    """Why the picture of `key`, which was paid for, is no use; None where nothing is known against it."""
+    found = connection.execute("SELECT flaw FROM artifacts WHERE key = ?", (key,)).fetchone()
+    return found[0] if found else None
+
+
 def useless(flaw: str) -> str:
     """Why a picture that was paid for is not there and not bought again, and what to do."""
     return f"paid for before, and no use: {flaw}; --redo ID makes it anew"

@@ -80,7 +80,8 @@ def denied(connection: sqlite3.Connection, budget: Budget, run: str, now: float,
         reserved, spent = _used(connection, scope, run, now)
         if reserved + spent + amount > limit:
             helped = scope == "hour" and amount <= limit
-            return Denied(scope, limit, spent, reserved, final=not helped and spent + amount > limit)
+            sure = spent + amount + (0 if helped else _queued(connection, scope, run, now))
+            return Denied(scope, limit, spent, reserved, final=not helped and sure > limit)
     return None
 
 
@@ -97,6 +98,19 @@ def _used(connection: sqlite3.Connection, scope: Scope, run: str, now: float) ->
         name = {"run": f"run:{run}", "day": f"day:{day_of(now)}", "month": f"month:{day_of(now)[:7]}"}[scope]
         found = connection.execute("SELECT reserved, spent FROM buckets WHERE scope = ?", (name,)).fetchone()
     return (found[0], found[1]) if found else (0, 0)
+
+
+def _queued(connection: sqlite3.Connection, scope: Scope, run: str, now: float) -> Nano:
+    """What is reserved for batches in a provider's queue: no run waits for that to come free."""
+    column, value = {"run": ("run", run), "month": ("substr(day, 1, 7)", day_of(now)[:7])}.get(
+        scope, ("day", day_of(now))
+    )
+    found = connection.execute(
+        "SELECT COALESCE(SUM(reserved), 0) FROM attempts WHERE provider LIKE '%.batch'"
+        f" AND (state = 'accepted' OR (state = 'sent' AND run != ?)) AND {column} = ?",
+        (run, value),
+    ).fetchone()
+    return int(found[0])
 
 
 def move(connection: sqlite3.Connection, run: str, minute: int, day: str, reserved: Nano, spent: Nano) -> None:

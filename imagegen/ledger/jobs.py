@@ -82,6 +82,9 @@ _STAGE = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+#: What is told of a draft.
+DRAFT_LINE = "id, sample, state, key, digest, model, cost, reason, file, about"
+
 _READY = (
     "SELECT id, seq, row, sample, priority, provider, model, key, fingerprint, estimate, most, request, finish,"
     " file, about, role, link, run FROM jobs WHERE run = ? AND state = 'todo' AND provider = ?"
@@ -165,10 +168,14 @@ def skip_rest(connection: sqlite3.Connection, run: str, reason: str, provider: s
     ).rowcount
 
 
-def lines(connection: sqlite3.Connection, run: str, states: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
-    """A run's work list in manifest order as mappings of column to value, `about` parsed."""
+def lines(
+    connection: sqlite3.Connection, run: str, states: Iterable[str] = (), fold: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """A run's work list in manifest order as mappings of column to value, `about` parsed; `fold`: the line of one
+    file."""
     chosen = tuple(states)
     marks = f"AND state IN ({','.join('?' * len(chosen))})" if chosen else ""
+    chosen, marks = (chosen, marks) if fold is None else ((*chosen, fold), f"{marks} AND fold = ?")
     cursor = connection.execute(
         "SELECT id, seq, row, sample, state, provider, model, key, estimate, premium, cost, finish, file, digest,"
         f" about, reason, role FROM jobs WHERE run = ? {marks} ORDER BY seq",
@@ -182,9 +189,9 @@ def lines(connection: sqlite3.Connection, run: str, states: Iterable[str] = ()) 
 
 
 def chosen_from(connection: sqlite3.Connection, run: str, link: int) -> list[tuple[Any, ...]]:
-    """The drafts of the line `link`: id, state, key, digest, model, cost, reason and about, in their order."""
+    """The drafts of the line `link`, of each what `DRAFT_LINE` names, in their order."""
     return connection.execute(
-        "SELECT id, state, key, digest, model, cost, reason, about FROM jobs"
+        f"SELECT {DRAFT_LINE} FROM jobs"
         " WHERE run = ? AND link = ? AND role = 'draft' ORDER BY seq",
         (run, link),
     ).fetchall()
@@ -223,9 +230,12 @@ def take_over(connection: sqlite3.Connection, job: int, line: Staged) -> None:
     )  # fmt: skip
 
 
-def forget_row(connection: sqlite3.Connection, run: str, row: str) -> None:
-    """Delete what the work list says of a row that came to its end, so that it may come again."""
-    connection.execute("DELETE FROM jobs WHERE run = ? AND row = ? AND state NOT IN ('todo', 'held')", (run, row))
+def forget_files(connection: sqlite3.Connection, run: str, folds: Sequence[str]) -> None:
+    """Delete what the work list says of files whose lines came to their end, so that their row may come again."""
+    marks = ",".join("?" * len(folds))
+    connection.execute(
+        f"DELETE FROM jobs WHERE run = ? AND fold IN ({marks}) AND state NOT IN ('todo', 'held')", (run, *folds)
+    )
 
 
 def any_about(connection: sqlite3.Connection, run: str, states: Iterable[str], part: str) -> bool:
@@ -237,9 +247,21 @@ def any_about(connection: sqlite3.Connection, run: str, states: Iterable[str], p
     return found.fetchone() is not None
 
 
-def counts(connection: sqlite3.Connection, run: str) -> dict[str, int]:
-    """How many pictures of `run` are in each state."""
-    return dict(connection.execute("SELECT state, COUNT(*) FROM jobs WHERE run = ? GROUP BY state", (run,)))
+def counts(connection: sqlite3.Connection, run: str, role: str | None = None) -> dict[str, int]:
+    """How many pictures of `run` (only those of that `role`) are in each state."""
+    which, more = ("AND role = ?", (role,)) if role else ("", ())
+    found = connection.execute(f"SELECT state, COUNT(*) FROM jobs WHERE run = ? {which} GROUP BY state", (run, *more))
+    return dict(found)
+
+
+def deciding(connection: sqlite3.Connection, run: str) -> int:
+    """How many pictures of `run` wait for a person to choose among their drafts."""
+    found = connection.execute(
+        "SELECT COUNT(*) FROM jobs WHERE run = ? AND state = 'waiting' AND role = 'refine'"
+        " AND json_extract(about, '$.refine.scorer') = 'person'",
+        (run,),
+    )
+    return int(found.fetchone()[0])
 
 
 def stand_ins(connection: sqlite3.Connection, run: str) -> Nano | None:

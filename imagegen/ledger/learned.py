@@ -93,7 +93,7 @@ class Memory:
 
 def _rows(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Found]:
     found = connection.execute(f"SELECT provider, account, model, updated, facts FROM learned {where}", values)
-    return [Found(*row, facts=_facts(text)) for *row, text in found]
+    return [Found(name, account, model, updated, _facts(text)) for name, account, model, updated, text in found]
 
 
 def _facts(text: str) -> dict[str, Any]:

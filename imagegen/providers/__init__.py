@@ -7,7 +7,7 @@ way round. Neither the plan nor the run asks which kind it has.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from imagegen.domain.given import NOT_LOOKED_AT, Given
@@ -16,8 +16,25 @@ from imagegen.domain.request import Request
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """What one model bears. None: no limit known. Per-minute figures are sustained rates; days are those of UTC.
+    `concurrency`: calls at once, where the model bears fewer than its provider."""
+
+    images_per_minute: float | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    images_per_day: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_day: int | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """How large and how many at once. None: no limit known. Per-minute figures are sustained rates."""
+    """How large and how many at once. The rates are those of all models together, as in `Rates`; `models` holds what
+    each bears by itself. `by_model`: the provider counts each model apart, so one that is asked to wait does not
+    keep the others waiting. `keeps`: seconds for which a finished job's picture can be fetched.
+    `most_bytes`: of a queue, the most that the answer to one batch is let grow to; it comes later."""
 
     max_batch: int = 1
     concurrency: int = 5
@@ -25,6 +42,12 @@ class Limits:
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     images_per_day: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_day: int | None = None
+    models: Mapping[str, Rates] = field(default_factory=dict)
+    by_model: bool = False
+    keeps: float = 86_400.0
+    most_bytes: int | None = None
 
 
 class Slip(Protocol):
@@ -84,3 +107,11 @@ class Provider(Protocol):
     def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
         """Make the pictures. `inputs` maps the digests named in the requests to bytes.
         Yields exactly one Outcome per request. Never raises for what a provider or a network does."""
+
+
+class Finder(Protocol):
+    """A Provider whose jobs carry the slip's id as a tag, so that one is found again whose number was lost."""
+
+    def find(self, slip: Slip, sent: float) -> bool | None:
+        """Whether the job that was `sent` (wall time) arrived: True when `slip.accepted` was called with its number,
+        False when it is certain that there is none, None when nobody can say yet."""

@@ -4,6 +4,7 @@
     edits.py    the same for input pictures and masks: what is refused, and the parts that carry them
     call.py     one call through the SDK, its answer spooled as it comes
     answer.py   an answer's bytes -> outcomes
+    batches.py  the Batch API, for `imagegen.providers.hosted.queue`; lines.py: its files
     errors.py   an error of the SDK -> an outcome
 
 Models, sizes and prices come in as Offers; nothing here knows a model by name but for DALL-E's old manners

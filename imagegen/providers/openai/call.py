@@ -52,7 +52,7 @@ class Line(Server):
         with ask(**body, extra_body=dict(extra) or None) as response:
             length = response.headers.get("content-length")
             plain = "content-encoding" not in response.headers
-            data = slip.receive(self._pieces(response), int(length) if length and plain else None)
+            data = slip.receive(self.pieces(response), int(length) if length and plain else None)
             return Call(data, response.headers.get("x-request-id"))
 
     def close(self) -> None:
@@ -68,15 +68,28 @@ class Line(Server):
         if methods is not None:
             return methods
         with self._lock:
-            if self._client is None or self._methods is None:
-                self._client = self._client or self._new()
-                images = self._client.images.with_streaming_response
+            if self._methods is None:
+                images = self._opened().images.with_streaming_response
                 self._methods = images.generate, images.edit
             return self._methods
 
+    def client(self) -> Client:
+        """The SDK's one client."""
+        with self._lock:
+            return self._opened()
+
+    def _opened(self) -> Client:
+        self._client = self._client or self._new()
+        return self._client
+
     def _new(self) -> Client:
-        import httpx2
         import openai
+
+        return openai.OpenAI(api_key=self.key or _NO_KEY, base_url=self.base_url, **self._terms())
+
+    def _terms(self) -> dict[str, Any]:
+        """What every client of the SDK's is made with: the connections, the timeouts, no retries."""
+        import httpx2
 
         wait = self.timeouts
         timeout = httpx2.Timeout(wait.first_byte, connect=wait.connect, write=wait.progress, pool=wait.total)
@@ -86,15 +99,9 @@ class Line(Server):
             limits=httpx2.Limits(max_connections=1024, max_keepalive_connections=1024),
             follow_redirects=False,
         )
-        return openai.OpenAI(
-            api_key=self.key or _NO_KEY,
-            base_url=self.base_url,
-            max_retries=0,
-            timeout=timeout,
-            http_client=http,
-        )
+        return {"max_retries": 0, "timeout": timeout, "http_client": http}
 
-    def _pieces(self, response: Any) -> Iterator[bytes]:
+    def pieces(self, response: Any) -> Iterator[bytes]:
         """The answer's bytes. From here on silence is limited by `progress`, the whole by `total` and MOST_BYTES."""
         response.http_request.extensions["timeout"]["read"] = self.timeouts.progress
         end, size = time.monotonic() + self.timeouts.total, 0

@@ -100,7 +100,10 @@ def _denied(status: int, code: str, said: str, place: Place) -> Failed:
     if status in (401, 402, 403):
         # OpenAI's own sentence repeats part of the key.
         detail = "the API key was not accepted" if status == 401 else said
-        return Failed("", f"{place.name}: {detail} ({status} {code})".replace(" )", ")"), stops_provider=True)
+        reason = f"{place.name}: {detail} ({status} {code})".replace(" )", ")")
+        # "must be verified to use the model", "does not have access to model": the key is good for the others.
+        one = status == 403 and "model" in f"{code} {said}".lower()
+        return Failed("", reason, stops_model=one, stops_provider=not one)
     if status == 404 and code != "model_not_found":
         reason = f"{place.host} has no images endpoint at this address ({status}); check the base URL"
         return Failed("", reason, stops_provider=True)

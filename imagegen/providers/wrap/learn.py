@@ -90,9 +90,12 @@ class Learned:
             self._set(max(min(bounds) * CUT, LEAST), now)
         elif found is not None and (known is None or found * CUT < known):
             self._set(max(found * CUT, LEAST), now)
-        self._shrink(FEWER if first else 1.0, in_flight)
+        # One refusal says little of how many calls may be in flight, several at once say that it was too many.
         if first:
+            self._shrink(FEWER, self._most)
             self._cut_at, self._taken_since = now, False
+        elif sent.time <= self._cut_at:
+            self._shrink(1.0, in_flight)
 
     def overloaded(self, sent: Sent, now: float, in_flight: int) -> None:
         """The provider has too much to do: fewer calls at once, whatever the rate."""

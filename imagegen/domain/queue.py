@@ -1,0 +1,30 @@
+"""Queues: providers that sell pictures for less to whoever can wait a day, and what they are called in the books.
+
+A queue is a provider of its own, so that the work list and the ledger tell it from live calls; the Request and its
+Key know nothing of it.
+"""
+
+from __future__ import annotations
+
+#: Providers whose queue this version uses.
+QUEUES = frozenset({"openai"})
+#: Seconds that a batch may take.
+DAY = 24 * 3600
+#: Why a picture is waiting.
+QUEUED = "in the provider's queue"
+_SUFFIX = ".batch"
+
+
+def queue_of(provider: str) -> str:
+    """What the queue of `provider` is called: "openai.batch"."""
+    return provider + _SUFFIX
+
+
+def is_queue(name: str | None) -> bool:
+    """Whether `name` is that of a queue."""
+    return name is not None and name.endswith(_SUFFIX)
+
+
+def provider_of(name: str) -> str:
+    """The provider whose queue `name` is; any other name is a provider's own."""
+    return name.removesuffix(_SUFFIX)
