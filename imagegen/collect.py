@@ -6,18 +6,21 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from imagegen import finish as finishing
 from imagegen import record
-from imagegen.domain.outcome import Outcome, Pending
-from imagegen.domain.request import request_of
+from imagegen.domain.money import Nano
+from imagegen.domain.outcome import Failed, Outcome, Pending, Refused
+from imagegen.domain.queue import QUEUED, is_queue
+from imagegen.domain.request import Key, request_of
 from imagegen.domain.result import State
-from imagegen.keep import Desk, keep
-from imagegen.ledger import Ledger, attempts, spool
+from imagegen.keep import Desk, Paid, keep
+from imagegen.ledger import Ledger, attempts, parts, spool
 from imagegen.ledger.attempts import Bought, Open
+from imagegen.ledger.slip import new_attempt
 from imagegen.picture import BadPicture
 from imagegen.pool import Pool
 from imagegen.providers import Provider
@@ -53,6 +56,8 @@ def collect(
                 attempt = queue.get_nowait()
                 if (why := _collected(ledger, desk, providers.get(attempt.provider), attempt)) is not None:
                     found[attempt.id] = why
+                    if why[0] == "waiting":
+                        ledger.told |= {item.key: why for item in attempt.items}
         except Empty:
             pass
         except BaseException as problem:  # noqa: BLE001  raised below, in the caller's thread
@@ -86,36 +91,54 @@ def _collected(ledger: Ledger, desk: Desk, provider: Provider | None, attempt: O
             return None  # another run was quicker
         there = find(slip, attempt.sent or 0.0)
         if there is None:
-            return "waiting", record.QUEUED
+            return "waiting", QUEUED
         if not there:
             ledger.write(lambda c: attempts.close(c, attempt.id, 0, "nothing", desk.now(), "it never arrived"))
             return None
-    outcomes = list(provider.generate(requests, {}, slip))
-    return None if collected(ledger, desk, attempt, outcomes) else ("waiting", record.QUEUED)
+    waits = collected(ledger, desk, attempt, provider.generate(requests, {}, slip))
+    return ("waiting", waits.reason or QUEUED) if waits else None
 
 
-def collected(ledger: Ledger, desk: Desk, left: Open, outcomes: Sequence[Outcome]) -> bool:
-    """Put away what an earlier run paid for: its rows will find it in the cache. False while it is not ready."""
-    if any(isinstance(outcome, Pending) for outcome in outcomes):
-        return False
+def collected(ledger: Ledger, desk: Desk, left: Open, outcomes: Iterable[Outcome]) -> Pending | None:
+    """Put away what an earlier run paid for, as it comes: its rows will find it in the cache. Pending: it is not
+    ready. What a queue did not make is told by `ledger.told`."""
     items = {item.key: item for item in left.items}
-    kept = []
+    kept: list[tuple[Key, Paid | None, Nano | None]] = []
+    told: dict[Key, tuple[str, str]] = {}
     for outcome in outcomes:
+        if isinstance(outcome, Pending):
+            return outcome
         item = items[outcome.key]
-        kept.append((outcome, keep(desk, item.key, item.row, item.request, item.most, outcome)))
-    charges = [paid.charge if paid else outcome.charge.amount for outcome, paid in kept]  # type: ignore[union-attr]
+        paid = keep(desk, item.key, item.row, item.request, item.most, outcome)
+        kept.append((item.key, paid, paid.charge if paid else outcome.charge.amount))
+        if is_queue(left.provider) and (state := _end(outcome)):
+            told[item.key] = state
 
     def write(connection: sqlite3.Connection) -> None:
-        for _, paid in kept:
+        for _, paid, _ in kept:
             if paid:
                 paid.write(connection, left.model, desk.now())
-        total = None if None in charges else sum(charge or 0 for charge in charges)
-        basis = "reserved" if any(paid and paid.basis == "reserved" for _, paid in kept) else "collected"
+        charges = [charge for _, _, charge in kept if charge is not None]
+        doubtful = [key for key, _, charge in kept if charge is None]
+        if doubtful and charges:
+            parts.set_apart(connection, left.id, new_attempt(), doubtful, desk.now())
+        total = sum(charges) if charges or not doubtful else None
+        basis = "reserved" if any(paid and paid.basis == "reserved" for _, paid, _ in kept) else "collected"
         attempts.close(connection, left.id, total, basis, desk.now(), None)
 
     ledger.write(write)
+    ledger.told |= told
     spool.drop(ledger.spool, left.id)
-    return True
+    return None
+
+
+def _end(outcome: Outcome) -> tuple[str, str] | None:
+    """How a picture ended that is not there, was not charged and is not to be bought again at once."""
+    if isinstance(outcome, Refused) and outcome.charge.amount == 0:
+        return "refused", outcome.reason
+    if isinstance(outcome, Failed) and outcome.charge.amount == 0 and not outcome.retryable:
+        return "failed", outcome.reason
+    return None
 
 
 def adopt(desk: Desk, bought: Bought, request: str) -> bool:

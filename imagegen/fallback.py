@@ -17,6 +17,7 @@ from typing import NamedTuple
 from imagegen import staging
 from imagegen.domain.given import Given
 from imagegen.domain.money import show
+from imagegen.domain.queue import provider_of
 from imagegen.domain.request import Request, canonical_json
 from imagegen.domain.words import pictures
 from imagegen.errors import Exit, ManifestError
@@ -42,16 +43,15 @@ class Lost(NamedTuple):
     why: str
 
 
-def work_off(project: Project, order: Order, kit: Kit, loop: Loop, watcher: Watcher) -> None:
-    """Do all that can be done, other models standing in for those that cannot be used."""
-    loop.work_off()
-    for _ in range(MOST):
-        if loop.halted or not taken_over(project, order, kit, loop, watcher):
-            break
-        loop.work_off()
+def went_on(project: Project, order: Order, kit: Kit, loop: Loop, watcher: Watcher) -> bool:
+    """Whether other models took lines over from those that cannot be used, so that there is more to do; where there
+    is nothing, and nothing is missing because of a provider, its stop is forgotten."""
+    if not loop.halted and taken_over(project, order, kit, loop, watcher):
+        return True
     if loop.stops == {Exit.PROVIDER} and not _unserved(kit, loop):
         loop.stops.clear()
         loop.why = ""
+    return False
 
 
 def taken_over(project: Project, order: Order, kit: Kit, loop: Loop, watcher: Watcher) -> int:
@@ -84,6 +84,7 @@ def _lost(project: Project, kit: Kit, loop: Loop) -> dict[tuple[str, int], Lost]
     with kit.ledger.reading() as reader:
         for line in _ended(reader, loop.run):
             name, sample, ident, seq, state, provider, model = line
+            provider = provider_of(provider)
             why = loop.unusable.barred.get((model, provider)) or loop.unusable.barred.get(("", provider))
             if refused and ident in loop.unusable.rejected:
                 bars = {(model, ""): "its policy refused the prompt"}

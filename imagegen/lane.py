@@ -41,6 +41,8 @@ class Lane:
         self.hands = concurrency + (max(1, int(concurrency * SPARE)) if concurrency > 1 else 0)
         self.gate = Semaphore(concurrency)
         self.stopped = ""
+        self._most = provider.limits.max_batch if provider else 1
+        self._room = provider.limits.most_bytes if provider else None
         self._after = (0, -1)
         self._read: list[Job] = []
         self._busy = 0
@@ -63,18 +65,20 @@ class Lane:
 
     def _next(self) -> list[Job]:
         while True:
-            if not self._read:
-                self._read = jobs.ready(self._reader, self._run, self.name, self._after, READ)
+            if len(self._read) < self._most:
+                more = jobs.ready(self._reader, self._run, self.name, self._after, READ)
+                self._read += more
                 if not self._read:
                     return []
-                self._after = (self._read[-1].priority, self._read[-1].seq)
+                if more:
+                    self._after = (more[-1].priority, more[-1].seq)
             batch = self._batch()
             if batch:
                 return batch
 
     def _batch(self) -> list[Job]:
         """Neighbours that may ride in one call; a job whose twin is in flight is left for later."""
-        most = self.provider.limits.max_batch if self.provider else 1
+        most, room = self._most, self._room
         batch: list[Job] = []
         shared = None
         others: list[Job] = []
@@ -89,10 +93,26 @@ class Lane:
                     others.append(job)  # they ride next; those that fit are taken from farther back
                     continue
                 shared = ride
+            if room is not None:
+                room -= room_for(request_of(job.request))
+                if batch and room < 0:
+                    others.append(job)
+                    break
             self._taken.add(job.key)
             batch.append(job)
         self._read = others + self._read
         return batch
+
+    def smaller(self, batch: Sequence[Job]) -> bool:
+        """Hand out half as much from now on; False where it was one job."""
+        with self._change:
+            if len(batch) > 1:
+                self._most = max(1, min(self._most, len(batch)) // 2)
+            return len(batch) > 1
+
+    def room(self, requests: Sequence[Request]) -> int:
+        """Bytes to set aside for an answer to `requests`: none where it comes later."""
+        return 0 if self._room is not None else sum(map(room_for, requests))
 
     def _from_the_start(self) -> None:
         if not self._read:
@@ -118,10 +138,7 @@ class Lane:
     def look_again(self) -> None:
         """More has been put on the list, perhaps before what was handed out last."""
         with self._change:
-            if not self._read:
-                self._after = (0, -1)
-            else:
-                self._parked = True
+            self._read, self._after = [], (0, -1)
             self._change.notify_all()
 
     def stop(self, why: str) -> None:
@@ -150,11 +167,11 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter([lane for lane, _ in self._lanes.values()])
 
-    def open(self, work: Callable[[Lane], None], stopped: str = "") -> bool:
-        """Set hands to `work` wherever something is to be done; whether that is anywhere. `stopped` is why nothing is
-        to be begun, if nothing is."""
+    def ready(self, stopped: str = "") -> list[tuple[Lane, Pool, int]]:
+        """The lanes that have something to do, each with its pool and how many hands are missing at it. `stopped` is
+        why nothing is to be begun, if nothing is."""
         self.more.clear()
-        anything = False
+        found = []
         for name in jobs.providers(self._reader, self._run):
             lane, pool = self._lanes.get(name) or self._new(name)
             if stopped:
@@ -162,15 +179,20 @@ class Lanes:
             if lane.stopped:
                 continue
             lane.look_again()
-            anything = True
-            for _ in range(pool.size - pool.alive):
-                pool.start(work, lane)
-        return anything
+            found.append((lane, pool, pool.size - pool.alive))
+        return found
 
     def _new(self, name: str) -> tuple[Lane, Pool]:
         lane = Lane(name, self._providers.get(name), self._reader, self._run, self._change, self._taken)
         self._lanes[name] = lane, self._hands(name, lane.hands)
         return self._lanes[name]
+
+    def stranded(self) -> list[tuple[str, str]]:
+        """Lanes that stopped with something left on the list, and none of whose batches is out: their names, and why
+        they stopped."""
+        left = jobs.providers(self._reader, self._run)
+        over = [lane for lane, _ in self._lanes.values() if lane.stopped and not lane.busy and lane.name in left]
+        return [(lane.name, lane.stopped) for lane in over]
 
     @property
     def busy(self) -> bool:

@@ -17,14 +17,14 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Event
 
-from imagegen import collect, record, refining
+from imagegen import claimed, collect, record, refining
 from imagegen.clock import Clock
 from imagegen.domain.outcome import Failed, Outcome
 from imagegen.domain.request import request_of
 from imagegen.domain.result import State
 from imagegen.errors import Exit, StorageError
 from imagegen.keep import Desk
-from imagegen.lane import Lane, Lanes, pairs, room_for
+from imagegen.lane import Lane, Lanes, pairs
 from imagegen.ledger import Ledger, attempts, jobs
 from imagegen.ledger.attempts import Bought, Claimed, Granted, Item, Open, Reserved
 from imagegen.ledger.budgets import Budget, Denied
@@ -61,10 +61,11 @@ class Kit:
 
 class Loop:
     """One run at work. `stops` collects the exit codes that hold, `why` says the first reason, `halted` why nothing
-    more is begun at all."""
+    more is begun at all. `each`: somebody waits for each picture by itself, so one that a budget does not cover stops
+    no other, and is told of like any other."""
 
     def __init__(self, kit: Kit, run: str) -> None:
-        self.kit, self.run = kit, run
+        self.kit, self.run, self.each = kit, run, False
         self.stops: set[Exit] = set()
         self.why = ""
         self.halted = ""
@@ -75,20 +76,23 @@ class Loop:
         self._left: dict[str, tuple[State, str]] = {}
         self._told: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._hand_left = Event()
-        self._lanes: Lanes | None = None
+        self.lanes: Lanes | None = None
 
     def collect(self, left: Sequence[Open]) -> None:
         """Fetch what runs that are dead paid for and could not keep, before anything new is bought."""
         self._left |= collect.collect(self.kit.ledger, self.kit.desk, self.kit.providers, left, self.kit.hands)
 
     def work_off(self, more: Callable[[], bool] = lambda: False) -> None:
-        """Do all that can be done. Returns when nothing is in flight any more and no `more` is to come; `look_again`
-        says that something came."""
+        """Do all that can be done. Returns when nothing is in flight any more and no `more` is to come (asked before
+        each look at the list, it may put something there); `look_again` says that something came."""
         with self.kit.ledger.reading() as reader:
-            lanes = self._lanes = Lanes(reader, self.run, self.kit.providers, self.kit.hands)
+            lanes = self.lanes = Lanes(reader, self.run, self.kit.providers, self.kit.hands)
             self._look_around()
             # Nothing may be raised in here while hands are at work: they read through `reader`.
-            while lanes.open(self._hand, self.halted) or lanes.busy or (more() and not self.halted):
+            while (more() and not self.halted) | bool(ready := lanes.ready(self.halted)) | lanes.busy:
+                for lane, pool, missing in ready:
+                    for _ in range(missing):
+                        pool.start(self._hand, lane)
                 self._attend(lanes)
         while not self._told.empty():
             self._tell()
@@ -96,8 +100,8 @@ class Loop:
 
     def look_again(self) -> None:
         """Something was put on the list."""
-        if self._lanes:
-            self._lanes.more.set()
+        if self.lanes:
+            self.lanes.more.set()
         self._hand_left.set()
 
     def _attend(self, lanes: Lanes) -> None:
@@ -120,7 +124,7 @@ class Loop:
         """Start nothing new; what was sent is waited for."""
         self.stops.add(code)
         self.why, self.halted = self.why or why, self.halted or why
-        for lane in self._lanes or ():
+        for lane in self.lanes or ():
             lane.stop(self.halted)
 
     def _hand(self, lane: Lane) -> None:
@@ -151,7 +155,7 @@ class Loop:
             self._not_granted(lane, batch, answer)
             return
         requests = [request_of(job.request) for job in batch]
-        slip = kit.ledger.slip(answer.attempt, room=sum(map(room_for, requests)))
+        slip = kit.ledger.slip(answer.attempt, room=lane.room(requests))
         try:
             with lane.gate:
                 outcomes = [] if lane.stopped else list(lane.provider.generate(requests, inputs, slip))  # 3 generate
@@ -165,15 +169,16 @@ class Loop:
             return
         with slip.kept_on_error():
             kept = [record.put_away(kit.desk, job, outcome) for job, outcome in pairs(batch, outcomes)]  # 4 store
+        self._left |= claimed.open_still(slip.id, kept)
         self._close(lane, batch, kept, slip)  # 5 record
 
     def _heed(self, lane: Lane, batch: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
-        """A provider that cannot be used now is asked no more: every further call would find out the same. For a model
-        that cannot be used its wrapper answers, nothing is sent, and the other models go on."""
+        """A provider that cannot be used is asked no more. For a closed model its wrapper answers: nothing is sent."""
         why, whole = self.unusable.heed(lane.name, pairs(batch, outcomes))
         if why:
             self.stops.add(Exit.PROVIDER)
             self.why = self.why or f"{lane.name}{' stopped' if whole else ''}: {why}"
+            self.look_again()
         if whole:
             lane.stop(f"{lane.name} stopped: {why}")
 
@@ -214,26 +219,28 @@ class Loop:
 
     def _not_granted(self, lane: Lane, batch: Sequence[Job], answer: Reserved) -> None:
         if isinstance(answer, Denied) and answer.final:
-            self.stop(Exit.BUDGET, record.budget_sentence(answer))
-        elif isinstance(answer, Claimed) and (answer.state == "unknown" or answer.attempt in self._left):
-            self._give_up(lane, batch, *self._left.get(answer.attempt, ("unknown", record.doubt(answer.attempt))))
-            return
+            if not lane.smaller(batch):  # the money may do for fewer at once
+                why = record.budget_sentence(answer)
+                if self.each:
+                    self.stops.add(Exit.BUDGET)
+                    self._close(lane, batch, [record.without_picture(job, "skipped", why) for job in batch], None)
+                    return
+                self.stop(Exit.BUDGET, why)
         elif isinstance(answer, Claimed):
+            if ends := claimed.given_up(self.kit.ledger, batch, self._left):
+                self._close(lane, batch, ends, None, later=len(ends) < len(batch))
+                return
             self._take_over()
-        elif isinstance(answer, Bought) and answer.flaw:
-            self._give_up(lane, batch, "failed", attempts.useless(answer.flaw))
-            return
         elif isinstance(answer, Bought):
             job = next(job for job in batch if job.key == answer.key)
-            if collect.adopt(self.kit.desk, answer, job.request):  # a twin bought it a moment ago
-                kept = [record.from_cache(self.kit.desk, job)]
-                self._close(lane, batch, kept, None, later=len(batch) > 1)
+            end = record.without_picture(job, "failed", attempts.useless(answer.flaw)) if answer.flaw else None
+            if end is None and collect.adopt(self.kit.desk, answer, job.request):  # a twin bought it a moment ago
+                end = record.from_cache(self.kit.desk, job)
+            if end is not None:
+                self._close(lane, batch, [end], None, later=len(batch) > 1)
                 return
             self._gone.add(answer.key)  # pruned: it may be bought again
         lane.ended(batch, later=True)
-
-    def _give_up(self, lane: Lane, batch: Sequence[Job], state: State, reason: str) -> None:
-        self._close(lane, batch, [record.without_picture(job, state, reason) for job in batch], None)
 
     def _close(
         self, lane: Lane, batch: Sequence[Job], kept: Sequence[Kept], slip: LedgerSlip | None, *, later: bool = False
@@ -251,8 +258,8 @@ class Loop:
                     slip.drop()
             self._told.put(lambda: self._heard(kept))
             lane.ended(batch, later=later)
-            if self._lanes and any(item.result is None or item.job.role for item in kept):
-                self._lanes.more.set()
+            if self.lanes and any(item.result is None or item.job.role for item in kept):
+                self.lanes.more.set()
 
         written = self.kit.ledger.write_soon(record.books(self.kit.desk, kept, slip.id if slip else None))
         written.add_done_callback(closed)
@@ -277,15 +284,15 @@ class Loop:
         results = [item.result for item in kept if item.result]
         self._failures += sum(result.state == "failed" for result in results)
         for result in results:
-            if result.state != "skipped":  # those are told together, when the run is over
+            if result.state != "skipped" or self.each:  # those are told together, when the run is over
                 self.kit.listener.row(result)
         if self.kit.max_failures is not None and self._failures >= self.kit.max_failures:
             self.stop(Exit.SOME_FAILED, f"{self._failures} pictures failed")
 
     def _skip_the_rest(self) -> None:
         skip = partial(jobs.skip_rest, run=self.run)
-        for lane in () if self.kit.ledger.failed else self._lanes or ():
+        for lane in () if self.kit.ledger.failed else self.lanes or ():
             self.kit.ledger.write(partial(skip, reason=lane.stopped or self.why or "not reached", provider=lane.name))
         if not self.kit.ledger.failed:
             self.kit.ledger.write(partial(skip, reason=self.why or "its drafts were not made"))
-        self._lanes = None
+        self.lanes = None

@@ -82,6 +82,7 @@ def opened(project: Project, order: Order, parts: Parts, watcher: Watcher) -> It
         stack.callback(_close_store, parts.store, watcher)
         ledger = Ledger(project.settings.home, parts.clock.now)
         stack.callback(ledger.close)
+        stack.callback(_hang_up, parts.providers)
         bearing.remember(parts.providers, project.settings, ledger)
         stack.callback(bearing.keep, parts.providers)
         ledger.findable = frozenset(name for name, each in parts.providers.items() if hasattr(each, "find"))
@@ -128,7 +129,11 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
             _forget(kit.ledger, run, problem)
             raise
         begin_work(session)
-        fallback.work_off(project, order, kit, session.loop, watcher)
+        session.loop.work_off()
+        for _ in range(fallback.MOST):
+            if not fallback.went_on(project, order, kit, session.loop, watcher):
+                break
+            session.loop.work_off()
         return ended(project, order, session, watcher, parts.clock.monotonic() - began)
 
 
@@ -142,7 +147,8 @@ def ended(project: Project, order: Order, session: Session, watcher: Watcher, se
     """All is done that can be done: write the results and the run's last line."""
     kit = session.kit
     kit.ledger.settle(session.run)
-    _tell(kit, session.run, watcher, "skipped")
+    if not order.collects:  # what is left is what the next run is for
+        _tell(kit, session.run, watcher, "skipped")
     summary = closing.close(project, kit, session.loop, seconds, output=order.output, step_summary=order.step_summary)
     session.calls.finish(interrupted=lambda: kit.signal() is not None)
     return replace(summary, notes=(*summary.notes, *session.calls.said()))
@@ -153,6 +159,13 @@ def _begin_work(connection: sqlite3.Connection, run: str, desk: Desk) -> None:
     runs.begin_work(connection, run)
     jobs.release_held(connection, run, staging.CHOOSING)
     post_planned(connection, run, desk.collection, desk.now())
+
+
+def _hang_up(providers: Mapping[str, Provider]) -> None:
+    """Close the connections: a program may go on long after its run."""
+    for each in providers.values():
+        if close := getattr(each, "close", None):
+            close()
 
 
 def _close_store(store: Store, watcher: Watcher) -> None:
@@ -183,7 +196,8 @@ def _guard(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher)
     with kit.ledger.reading() as reader:
         counts = jobs.counts(reader, run)
         estimate, _ = jobs.sums(reader, run)
-    watcher.staged(counts, estimate, project.budget.run)
+        drafts = jobs.counts(reader, run, role="draft").get("todo", 0)
+    watcher.staged(counts, estimate, project.budget.run, drafts)
     _tell(kit, run, watcher, "kept", "refused", "failed", "unknown", "waiting")
     if estimate <= project.settings.guard or project.budget or order.yes:
         return

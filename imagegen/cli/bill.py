@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from imagegen.domain.words import pictures
+from imagegen.domain.words import pictures, with_drafts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,11 +18,11 @@ NAMES = {"model": "Model", "provider": "Provider", "use_case": "Use case"}
 
 
 def headline(project: Project, totals: Totals) -> str:
-    """ "$161.00 for 10,000 pictures (catalog.csv, routes guide)"."""
+    """ "$161.00 for 10,000 pictures (catalog.csv, routes guide)"; drafts are no pictures."""
     everything = totals.all
     where = f"{project.manifest.path.name}, routes {project.routes.name}"
     unpriced = f", and {everything.unpriced:,} of unknown price" if everything.unpriced else ""
-    return f"{money(everything)} for {pictures(everything.pictures)}{unpriced} ({where})"
+    return f"{money(everything)} for {with_drafts(everything.pictures, everything.drafts)}{unpriced} ({where})"
 
 
 def table(totals: Totals, grouping: Any) -> Table:
@@ -32,17 +32,30 @@ def table(totals: Totals, grouping: Any) -> Table:
     lines = totals.by(grouping)
     there, shared = any(line.there for line in lines), any(line.shared for line in lines)
     names = [NAMES[grouping], *(["Provider"] if grouping == "model" else [])]
-    figures = ["Pictures", *(["There"] if there else []), *(["Shared"] if shared else []), "Each", "Cost"]
+    drafts = any(line.drafts for line in lines)
+    figures = [
+        "Pictures",
+        *(["Drafts"] if drafts else []),
+        *(["There"] if there else []),
+        *(["Shared"] if shared else []),
+        "Each",
+        "Cost",
+    ]
     found = sheet(*names, *figures, right=figures, keep=figures)
     for line in lines:
         said = [_name(line, grouping), *([line.provider] if grouping == "model" else [])]
         said += [
-            f"{line.pictures:,}",
+            _number(line.pictures - line.drafts, not drafts),
+            *([_number(line.drafts)] if drafts else []),
             *([f"{line.there:,}"] if there else []),
             *([f"{line.shared:,}"] if shared else []),
         ]
         found.add_row(*map(cell, [*said, _each(line), _amount(line)]))
     return found
+
+
+def _number(number: int, zero: bool = False) -> str:
+    return f"{number:,}" if number or zero else ""
 
 
 def _name(line: Line, grouping: str) -> str:
@@ -83,6 +96,8 @@ def closing(project: Project, totals: Totals, refusals: bool = True) -> Iterator
         exact = everything.cost - everything.guessed
         yield f"~ is an estimate: {show(everything.guessed)} of it is charged by use, {show(exact)} is exact."
     yield from _comparison(project, totals)
+    if totals.queued:
+        yield f"In batches, within a day: {pictures(totals.queued)}, {show(totals.spared)} less than live."
     if everything.there:
         yield f"There already: {pictures(everything.there)}, at $0.00."
     if everything.shared:

@@ -36,6 +36,8 @@ def edit(
     seed: single.Seed = None,
     fields: single.Field = None,
     routes: single.Routes = None,
+    catalog: single.Catalog = None,
+    allow_retired: single.AllowRetired = False,
     budget: single.Budget = None,
     redo: single.Redo = False,
     dry_run: single.DryRun = False,
@@ -53,5 +55,6 @@ def edit(
     }  # fmt: skip
     return single.make(
         "edit", asked, fields, output,
-        routes=routes, budget=budget, redo=redo, yes=yes, dry_run=dry_run, as_json=as_json,
+        routes=routes, catalog=catalog, allow_retired=allow_retired,
+        budget=budget, redo=redo, yes=yes, dry_run=dry_run, as_json=as_json,
     )  # fmt: skip

@@ -11,12 +11,9 @@ import typer
 from imagegen.cli import look, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from imagegen.comparing import Compared
     from imagegen.estimate import Totals
     from imagegen.pace import Duration
-    from imagegen.planner import Planned
     from imagegen.whatif.gpu import OnGpu
     from imagegen.whatif.lanes import Lanes
     from imagegen.whatif.renditions import Renditions
@@ -80,22 +77,22 @@ def cost_estimate(
         optimize=optimize,
         catalog=catalog,
         budget=budget,
-        lane="batch" if lane == "batch" else "auto" if lane else None,
+        lane=lane,
     )
     totals, renditions = Totals(), Renditions()
     on_gpu, lanes = _gpu(project, gpu), _lanes(project, lane)
     with look.planning(project, output) as planned:
-        for picture, live in _in_lane(planned, lanes):
+        for picture in planned:
             state = totals.add(picture)
             renditions.add(picture, state)
             if on_gpu:
                 on_gpu.add(picture, state)
             if lanes:
-                lanes.add(live, state)
+                lanes.add(picture, state)
     time = duration(totals, project.catalog, project.settings, project.settings.budgets)
     answer = Answer(project, totals, time, hits, renditions, on_gpu, lanes)
     if compare_routes:
-        answer.routes = list(compare(project, lanes.bought if lanes else None))
+        answer.routes = list(compare(project))
     if as_json:
         from imagegen.cli.estimate_events import events
 
@@ -120,13 +117,7 @@ def _gpu(project: Project, name: str | None) -> OnGpu | None:
 def _lanes(project: Project, lane: Literal["live", "batch", "auto"] | None) -> Lanes | None:
     from imagegen.whatif.lanes import Lanes
 
-    return Lanes(lane, project.context.today) if lane else None
-
-
-def _in_lane(planned: Iterable[Planned], lanes: Lanes | None) -> Iterator[tuple[Planned, Planned]]:
-    """Each picture as it would be bought, and as it would be live."""
-    for picture in planned:
-        yield (lanes.bought(picture) if lanes else picture), picture
+    return Lanes(lane, project.context) if lane else None
 
 
 def percents(text: str | None) -> list[Decimal]:

@@ -9,8 +9,9 @@ from imagegen.cli import look
 from imagegen.cli.bill import NAMES
 from imagegen.domain.events import Estimate, EstimateGpu, EstimateLane, EstimateRenditions, Figures, SoldFigures
 from imagegen.domain.money import plain
+from imagegen.domain.queue import DAY
 from imagegen.estimate import Line, after_hits
-from imagegen.whatif.lanes import QUEUE, Lanes, Sold
+from imagegen.whatif.lanes import Lanes, Sold
 from imagegen.whatif.renditions import Renditions
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _whole(answer: Answer) -> Estimate:
     project, totals, time = answer.project, answer.totals, answer.time
     saving, everything = totals.saving, totals.all
     budget = project.settings.budgets.get("run")
-    queued = answer.lanes is not None and answer.lanes.lane != "live" and answer.lanes.all.queued > 0
+    queued = answer.totals.queued > 0
     seconds = round(time.seconds) if time.slowest and time.seconds != float("inf") else None
     return {
         "event": "estimate",
@@ -57,7 +58,7 @@ def _whole(answer: Answer) -> Estimate:
         "saved_usd": plain(saving.amount) if saving else None,
         "saved_percent": str(saving.percent) if saving else None,
         "stands_for_usd": plain(totals.real),
-        "seconds": QUEUE if queued else seconds,
+        "seconds": DAY if queued else seconds,
         "duration": "up to 24 hours in the provider's queue" if queued else time.said,
         "budget_usd": None if budget is None else plain(budget),
         "within_budget": None if budget is None else everything.cost <= budget,
@@ -72,6 +73,7 @@ def _whole(answer: Answer) -> Estimate:
 def _figures(line: Line) -> Figures:
     return {
         "pictures": line.pictures,
+        **({"drafts": line.drafts} if line.drafts else {}),
         "paid": line.paid,
         "there": line.there,
         "shared": line.shared,

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from imagegen.whatif.gpu import OnGpu
     from imagegen.whatif.lanes import Lanes, Sold
 
-#: Said where a plan names a lane that is not there yet.
-ONLY_LIVE = "This version buys live: `run` refuses rows with `lane: batch`."
 NO_ENGINE = "This version has no GPU engine yet: it estimates such a run and cannot make it."
 
 
@@ -57,7 +55,7 @@ def _renditions(answer: Answer) -> Iterator[str]:
 
 
 def _time(answer: Answer) -> Iterator[str]:
-    if answer.lanes and answer.lanes.lane != "live" and answer.lanes.all.queued:
+    if answer.totals.queued:
         yield "Time: up to 24 hours in the provider's queue."
     elif answer.time.said:
         yield f"Time: {answer.time.said}."
@@ -77,7 +75,6 @@ def _show_lanes(lanes: Lanes) -> None:
     put(cell(f"{could} All live: {show(whole.live)}; in batches where possible: {show(whole.live - whole.save)}."))
     if lanes.lane == "batch":
         put(cell("Every row is planned for batches: a model that is not sold so is passed over."))
-    put(cell(ONLY_LIVE))
 
 
 def _sold(sold: Sold) -> list[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagegen.cli import look, say
+from imagegen.cli.plan_lines import cells
+from imagegen.domain.drafts import called, numbers
 from imagegen.domain.money import show
 
 if TYPE_CHECKING:
@@ -119,18 +121,43 @@ def _facts(pictures: list[Planned]) -> Iterator[tuple[str, str]]:
         yield "Provider", f"{blueprint.provider}, which calls it {chosen.offer.api_name}"
     yield "Size", chosen.size_plan.note or f"{chosen.size_plan.size}, as it comes"
     yield "Saved as", blueprint.finish.format
+    if blueprint.lane == "batch":
+        live = blueprint.live_price(first.row, first.draft.inputs).expected
+        yield "Lane", f"batch: within a day, for {show(first.cost or 0)}; live it would be {show(live or 0)}"
     yield "Price", _price(first)
+    drafts = [planned for planned in pictures if planned.draft.is_draft]
+    yield from _way(first, drafts)
+    several = len(pictures) - len(drafts) > 1
     for planned in pictures:
-        yield f"Picture {planned.draft.sample + 1}" if len(pictures) > 1 else "State", state(planned)
-        if planned.draft.key:
+        draft = numbers(planned.draft.sample)[1]
+        name = called("Picture", planned.draft.sample, several, sign="")
+        yield name if several else "State" if draft is None else f"Draft {draft + 1}", state(planned)
+        if planned.draft.key and draft is None and not planned.held:
             yield "Key", planned.draft.key
     for note in first.notes:
         yield "Note", note
 
 
+def _way(first: Planned, drafts: list[Planned]) -> Iterator[tuple[str, str]]:
+    """How a picture with drafts comes to be."""
+    part = first.draft.part
+    if part is None:
+        return
+    each = [planned for planned in drafts if numbers(planned.draft.sample)[0] == 0]
+    if each:
+        line = cells(each[0], "buy")
+        yield "Drafts", f"{len(each)} on {line.model}, {line.provider}, {line.size}; {_price(each[0])}"
+    if part.won:
+        yield "Chosen", f"draft {part.number + 1}: {part.reason}"
+    else:
+        yield "Chosen by", part.scorer
+    if part.edits:
+        yield "Made from", "the chosen draft, as its input picture"
+
+
 def _price(planned: Planned) -> str:
     blueprint = planned.draft.blueprint
-    price, real = blueprint.price(planned.row), blueprint.real(planned.row)
+    price, real = blueprint.price(planned.row, planned.draft.inputs), blueprint.real(planned.row)
     if blueprint.is_placeholder:
         return f"{show(0)}; the model itself: {'price unknown' if real is None else show(real)}"
     if price.expected is None or price.most is None:

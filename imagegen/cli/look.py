@@ -29,6 +29,10 @@ Provider = Annotated[str | None, typer.Option(help="Plan every row for this prov
 Optimize = Annotated[
     Literal["route", "cost"] | None, typer.Option(help="route: the first that can; cost: the cheapest.")
 ]
+Lane = Annotated[
+    Literal["live", "batch", "auto"] | None,
+    typer.Option(help="Plan for live calls, for half-price batches, or for these where possible."),
+]
 Catalog = Annotated[list[Path] | None, typer.Option(help="A catalogue file of your own (models, prices, routes).")]
 Budget = Annotated[str | None, typer.Option(help="What a run may spend, in USD.")]
 Output = Annotated[Path | None, typer.Option(help="The folder whose pictures count [out/<manifest name>].")]

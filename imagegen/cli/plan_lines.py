@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imagegen.cli import say
+from imagegen.domain.drafts import called
 from imagegen.domain.money import show
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ def cells(planned: Planned, state: Counted) -> Cells:
     from imagegen.estimate import unpriced
 
     draft = planned.draft
-    name = f"{draft.row.id} #{draft.sample + 1}" if draft.row.n > 1 else draft.row.id
+    name = called(draft.row.id, draft.sample, draft.row.n > 1)
     if state == "refused":
         return Cells(say.visible(name), state, "", "", "", "price unknown" if unpriced(planned) else "")
     model, provider = asked(planned)
+    provider = f"{provider} (batch)" if state == "buy" and draft.blueprint.lane == "batch" else provider
     return Cells(say.visible(name), state, model, provider, _sizes(planned), _price(planned, state))
 
 

@@ -23,7 +23,7 @@ def resume(
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,
 ) -> int:
     """Look the run up, then do what it did."""
-    from imagegen.cli.run import perform
+    from imagegen.cli.run import carry_out, opened
     from imagegen.errors import UsageError
     from imagegen.ledger import runs, schema
     from imagegen.settings import home_folder
@@ -37,4 +37,4 @@ def resume(
     if found.flags.get("in_memory"):
         raise UsageError(f"run {found.id} had its rows from a Python program", "start that program again: it goes on")
     said = {**found.flags, "yes": yes or found.flags["yes"]}
-    return perform(Path(found.manifest), said, Path(said["output"]), [], False, retry_unknown, as_json)
+    return carry_out(opened(Path(found.manifest), said), said, Path(said["output"]), [], False, retry_unknown, as_json)

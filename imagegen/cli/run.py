@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from imagegen.cli.watch import Watcher as Watching
     from imagegen.wiring import Project
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -32,6 +33,10 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Calls at once, per pro
 Optimize = Annotated[
     Literal["route", "cost"] | None, typer.Option(help="route: first of the list; cost: the cheapest.")
 ]
+Lane = Annotated[
+    Literal["live", "batch", "auto"] | None,
+    typer.Option(help="Buy live, all in half-price batches, or there where it is possible."),
+]
 Catalog = Annotated[
     list[Path] | None, typer.Option(metavar="FILE", help="A catalogue file of your own (models, prices, routes).")
 ]
@@ -47,6 +52,7 @@ def run(
     budget: Budget = None,
     workers: Workers = None,
     optimize: Optimize = None,
+    lane: Lane = None,
     catalog: Catalog = None,
     redo: Annotated[list[str] | None, typer.Option(metavar="ID", help="Make this row anew, whatever is there.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="ID|TAG", help="Make only rows of this id or tag.")] = None,
@@ -81,7 +87,9 @@ def run(
     }
     said = {
         "flags": flags,
-        "set_fields": {name: value for name, value in (("model", model), ("provider", provider)) if value},
+        "set_fields": {
+            name: value for name, value in (("model", model), ("provider", provider), ("lane", lane)) if value
+        },
         "output": str(folder.absolute()),
         "allow_retired": allow_retired,
         "skip_refused": skip_refused,
@@ -95,23 +103,14 @@ def run(
         from imagegen.cli.dry_run import dry_run as print_plan
 
         return print_plan(manifest, said, folder, redo or [], reroute, as_json)
-    return perform(manifest, said, folder, redo or [], reroute, False, as_json)
+    return carry_out(opened(manifest, said), said, folder, redo or [], reroute, False, as_json)
 
 
-def perform(
-    manifest: Path,
-    said: dict[str, Any],
-    output: Path,
-    redo: list[str],
-    reroute: bool,
-    retry_unknown: bool,
-    as_json: bool,
-) -> int:
-    """Run `manifest` with what was said on the command line; the exit code."""
+def opened(manifest: Path, said: dict[str, Any]) -> Project:
+    """The project of `manifest` with what was said on the command line."""
     from imagegen.wiring import open_project
 
-    project = open_project(manifest, said["flags"], set_fields=said["set_fields"], allow_retired=said["allow_retired"])
-    return carry_out(project, said, output, redo, reroute, retry_unknown, as_json)
+    return open_project(manifest, said["flags"], set_fields=said["set_fields"], allow_retired=said["allow_retired"])
 
 
 def carry_out(
@@ -122,8 +121,9 @@ def carry_out(
     reroute: bool,
     retry_unknown: bool,
     as_json: bool,
+    watcher: Watching | None = None,
 ) -> int:
-    """Run `project` and tell of it; the exit code."""
+    """Run `project` and tell of it, `watcher` where one is given; the exit code."""
     from imagegen.cli.watch import Bar, Json, Watcher
     from imagegen.order import Order
     from imagegen.session import execute, parts_of
@@ -149,7 +149,7 @@ def carry_out(
         step_summary=step_summary(),
         flags=said,
     )
-    watcher = Json(interval=10) if as_json else Bar() if sys.stderr.isatty() else Watcher()
+    watcher = watcher or (Json(interval=10) if as_json else Bar() if sys.stderr.isatty() else Watcher())
     try:
         summary = execute(project, order, parts, watcher)
     finally:

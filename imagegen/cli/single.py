@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +36,10 @@ Field = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of a manifest's row, such as steps=20."),
 ]
+Catalog = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="A catalogue file of your own (models, prices, routes).")
+]
+AllowRetired = Annotated[bool, typer.Option("--allow-retired", help="Ask for a model that was shut down all the same.")]
 Routes = Annotated[str | None, typer.Option(help="Routing preset: current or guide.")]
 Budget = Annotated[str | None, typer.Option(metavar="USD", help="The most it may cost, in USD.")]
 Redo = Annotated[bool, typer.Option("--redo", help="Make it anew though it is there.")]
@@ -51,6 +55,8 @@ def make(
     output: Path | None,
     *,
     routes: str | None,
+    catalog: list[Path] | None,
+    allow_retired: bool,
     budget: str | None,
     redo: bool,
     yes: bool,
@@ -59,67 +65,69 @@ def make(
 ) -> int:
     """Make the row of `fields`; the exit code. `name` is the command's, and its folder's."""
     from imagegen.cli.run import carry_out
+    from imagegen.cli.singlewords import in_options, watcher_for
     from imagegen.manifest.memory import open_rows
     from imagegen.wiring import project_of
 
     asked = {field: value for field, value in (fields | _more(more)).items() if value is not None}
-    file = output if output is not None and output.suffix else None
+    file = output if output is not None and output.suffix and not output.is_dir() else None
     if file is not None:
-        if file.suffix.lower() not in FORMATS:
-            raise UsageError(f"{file}: no picture format ends in {file.suffix}", "use .png, .jpg, .webp or .avif")
-        if asked.get("n", 1) > 1:
-            raise UsageError(f"{file} is one file, and --n asks for several", "name a folder: -o pictures")
-        asked.setdefault("format", FORMATS[file.suffix.lower()])
+        _check_file(file, asked)
+        asked["format"] = FORMATS[file.suffix.lower()]
     folder = Path("out") / name if output is None or file is not None else output
-    flags = {"routes": routes, "budget": {"run": budget} if budget is not None else None}
+    paths = [str(path.absolute()) for path in catalog] if catalog else None
+    flags = {"routes": routes, "budget": {"run": budget} if budget is not None else None, "catalog": paths}
     said: dict[str, Any] = {
-        "flags": flags, "set_fields": {}, "output": str(folder.absolute()), "allow_retired": False,
+        "flags": flags, "set_fields": {}, "output": str(folder.absolute()), "allow_retired": allow_retired,
         "skip_refused": False, "max_failures": None, "yes": yes, "in_memory": True,
     }  # fmt: skip
-    rows = [asked]
-    project = project_of(open_rows(rows, name), flags, estimating=dry_run)
-    if dry_run:
-        return _estimate(project, folder, as_json)
-    ids = [placed.row.id for placed in project.manifest.rows()]
-    code = carry_out(project, said, folder, ids if redo else [], False, False, as_json)
-    if file is not None and code in (0, 3, 6, 9):
-        _copy(folder, file)
-    return code
+    with in_options(name, given=fields) as refusals:
+        project = project_of(open_rows([asked], name), flags, estimating=dry_run, allow_retired=allow_retired)
+        if dry_run:
+            return _estimate(project, folder, redo, as_json)
+        ids = [placed.row.id for placed in project.manifest.rows()]
+        watcher = watcher_for(folder, file, refusals, as_json=as_json)
+        return carry_out(project, said, folder, ids if redo else [], False, False, as_json, watcher)
 
 
 def _more(given: list[str] | None) -> dict[str, Any]:
-    found = {}
+    """The fields of --set; a value that begins like a list or a mapping is JSON."""
+    found: dict[str, Any] = {}
     for each in given or []:
         name, sign, value = each.partition("=")
         if not sign or not name.strip():
             raise UsageError(f"--set {each}: a field and its value are wanted", "write --set steps=20")
-        found[name.strip()] = value
+        try:
+            found[name.strip()] = json.loads(value) if value.startswith(("{", "[")) else value
+        except ValueError:
+            raise UsageError(f"--set {each}: the value is not JSON", "write --set 'accept={\"text\": true}'") from None
     return found
 
 
-def _copy(folder: Path, file: Path) -> None:
-    """Put the picture where it was asked for."""
-    from imagegen.errors import StorageError
-    from imagegen.files import write_whole
+def _check_file(file: Path, asked: dict[str, Any]) -> None:
+    """Whether the picture can go there, before it is paid for."""
+    if file.suffix.lower() not in FORMATS:
+        raise UsageError(f"{file}: no picture format ends in {file.suffix}", "use .png, .jpg, .webp or .avif")
+    if str(asked.get("n", 1)) != "1":
+        raise UsageError(f"{file} is one file, and --n asks for several", "name a folder: -o pictures")
+    if asked.get("format", FORMATS[file.suffix.lower()]) != FORMATS[file.suffix.lower()]:
+        raise UsageError(f"{file} and --set format={asked['format']} do not agree", "leave one of them out")
+    image = asked.get("image") or ()
+    for each in [image] if isinstance(image, str) else image:
+        if file.exists() and Path(each).exists() and file.samefile(each):
+            raise UsageError(f"{file} is the picture to change: it would be overwritten", "name another file")
+    if not os.access(next(place for place in file.absolute().parents if place.exists()), os.W_OK):
+        raise UsageError(f"{file} cannot be written", "name a file in another folder")
 
-    for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines():
-        result = json.loads(line)
-        if result["file"] and result.get("role") != "draft":
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(file, (folder / result["file"]).read_bytes())
-                shutil.copymode(folder / result["file"], file)
-            except OSError as problem:
-                what = f"{file} cannot be written: {problem.strerror}"
-                raise StorageError(what, f"the picture is at {folder / result['file']}") from problem
 
-
-def _estimate(project: Any, folder: Path, as_json: bool) -> int:
+def _estimate(project: Any, folder: Path, redo: bool, as_json: bool) -> int:
+    """Say what it would cost, and buy nothing."""
     from imagegen.cli import say
     from imagegen.domain.money import plain, show
     from imagegen.preview import planning
 
-    with planning(project, folder) as planned:
+    ids = frozenset(placed.row.id for placed in project.manifest.rows()) if redo else frozenset[str]()
+    with planning(project, folder, redo=ids) as planned:
         items = list(planned)
     refused = next((item for item in items if item.state == "refused"), None)
     if refused is not None:
@@ -129,7 +137,8 @@ def _estimate(project: Any, folder: Path, as_json: bool) -> int:
     if as_json:
         say.event({"event": "estimate", "model": first.model, "provider": first.provider, "total_usd": plain(cost)})
     else:
-        typer.echo(f"about {show(cost)} on {first.model} ({first.provider})")
+        there = "" if cost or first.is_placeholder else ": it is there already"
+        typer.echo(f"about {show(cost)} on {first.model} ({first.provider}){there}")
         for note in dict.fromkeys(note for item in items for note in item.notes):
             say.note(note)
     return 0

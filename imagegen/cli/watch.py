@@ -7,9 +7,12 @@ import time
 from typing import Any
 
 from imagegen.cli import say
+from imagegen.domain.drafts import called
 from imagegen.domain.events import RunRow, RunSummary
 from imagegen.domain.money import Nano, plain, show
+from imagegen.domain.queue import QUEUED
 from imagegen.domain.result import PRESENT, Result, Summary
+from imagegen.domain.words import plural, with_drafts
 from imagegen.planner import Planned
 
 #: Refusals and failures beyond this many are only counted: the files have them all.
@@ -45,14 +48,14 @@ class Watcher:
         elif self._refused == SHOWN + 1:
             say.info("… and more")
 
-    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None) -> None:
+    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None, drafts: int = 0) -> None:
         """The plan stands."""
-        self.total, self.budget = counts.get("todo", 0), budget
+        self.total, self.budget = counts.get("todo", 0) + counts.get("held", 0), budget
         self._began = self._last = time.monotonic()
         if self.total and not self._quiet:
             there = sum(counts.get(state, 0) for state in PRESENT)
             kept = f", {there:,} already there" if there else ""
-            say.info(f"{self.total:,} picture{'s' * (self.total != 1)} to do{kept}; about {show(estimate)}")
+            say.info(f"{with_drafts(self.total, drafts)} to do{kept}; about {show(estimate)}")
 
     def confirm(self, question: str) -> bool | None:
         """Ask, where somebody can answer."""
@@ -66,10 +69,11 @@ class Watcher:
         """A picture's fate."""
         self.done += 1
         self.spent += result.cost or 0
-        if result.state not in PRESENT and result.state != "skipped":
+        if result.state not in (*PRESENT, "skipped") and result.reason != QUEUED and not _of_a_draft(result):
             self._failed += 1
             if self._failed <= SHOWN:
-                self.bad(f"{result.id}: {result.state}: {result.reason}")
+                name = called(result.id, result.sample)
+                self.bad(f"{name}: {result.state}: {result.reason}")
             elif self._failed == SHOWN + 1:
                 self.bad("… and more; results.csv has them all")
 
@@ -117,10 +121,10 @@ class Bar(Watcher):
         self._progress: Any = None
         self._task: Any = None
 
-    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None) -> None:
+    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None, drafts: int = 0) -> None:
         """The plan stands: show the bar."""
         self._quiet = False
-        super().staged(counts, estimate, budget)
+        super().staged(counts, estimate, budget, drafts)
         self._quiet = True
         if not self.total:
             return
@@ -177,6 +181,8 @@ class Json(Watcher):
             "key": result.key,
             "reason": result.reason,
         }
+        if result.role:
+            event["role"] = result.role
         if result.renditions:
             event["renditions"] = result.renditions
         say.event(event)
@@ -203,6 +209,7 @@ def summary_event(summary: Summary) -> RunSummary:
         "unknown": counts.get("unknown", 0),
         "waiting": counts.get("waiting", 0),
         "skipped": counts.get("skipped", 0),
+        **({"drafts": sum(summary.drafts.values())} if summary.drafts else {}),
         "estimated_usd": plain(summary.estimated),
         "spent_usd": plain(summary.spent),
         "unknown_at_most_usd": plain(summary.unknown_at_most),
@@ -218,12 +225,18 @@ def closing_words(summary: Summary) -> list[str]:
     counts = summary.counts
     names = {"kept": "already there", "cached": "from the cache"}
     order = ("made", "cached", "kept", "refused", "failed", "unknown", "waiting", "skipped")
-    done = ", ".join(f"{counts[state]:,} {names.get(state, state)}" for state in order if counts.get(state))
+    drafts = summary.drafts
+    done = ", ".join(
+        f"{counts[state]:,} {names.get(state, state)}{_of_them(counts[state], drafts.get(state, 0))}"
+        for state in order
+        if counts.get(state)
+    )
     words = [f"{done or 'nothing to do'}; {show(summary.spent)} spent in {_duration(summary.seconds)}"]
     premium, there = summary.premium, sum(counts.get(state, 0) for state in PRESENT)
     alone = f"{show(premium)} on {summary.premium_model} alone" if premium else ""
     if summary.stand_ins is not None and there:
-        words.append(f"placeholders: the models they stand in for would cost about {show(summary.stand_ins)} ({alone})")
+        beside = f" ({alone})" if alone else ""
+        words.append(f"placeholders: the models they stand in for would cost about {show(summary.stand_ins)}{beside}")
     elif alone and there and summary.spent < (premium or 0):
         words.append(f"these would cost {alone}")
     if summary.unknown_at_most:
@@ -234,10 +247,22 @@ def closing_words(summary: Summary) -> list[str]:
         )
     if summary.stopped_by:
         words.append(f"stopped: {summary.stopped_by}")
-    if counts.get("refused"):
+    if summary.pictures("refused"):
         words.append(f"refused rows, ready to edit and run again: {summary.output}/refused.csv")
     words += summary.notes
     return [*words, f"pictures, results and report: {summary.output}/report.html"]
+
+
+def _of_a_draft(result: Result) -> bool:
+    """Whether the picture that it leads to tells enough; not where it may have been paid for."""
+    return result.role == "draft" and result.state != "unknown"
+
+
+def _of_them(number: int, drafts: int) -> str:
+    """ " (4 of them drafts)": how many of a state's pictures were made only to choose from."""
+    if not drafts:
+        return ""
+    return f" ({plural(drafts, 'draft')})" if drafts == number else f" ({drafts:,} of them {plural(drafts, 'draft')})"
 
 
 def _duration(seconds: float) -> str:
