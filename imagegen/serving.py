@@ -7,44 +7,58 @@ Same folder, same books, same loop as `session.execute`; only the list of rows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from threading import Event, Lock, Thread
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagegen import fallback, staging
-from imagegen.domain.given import Given
 from imagegen.domain.money import Nano
-from imagegen.domain.request import Request
 from imagegen.domain.result import PRESENT, Result, Summary
 from imagegen.domain.row import Placed
-from imagegen.errors import BudgetStop, Exit, NotMade, ProviderStop
+from imagegen.errors import BudgetStop, Exit, ImagegenError, NotMade, ProviderStop, StorageError, UsageError
+from imagegen.intake import REOPEN, Intake
 from imagegen.ledger import jobs
 from imagegen.loop import Loop
 from imagegen.order import Order
-from imagegen.planner import Planned, plan
+from imagegen.planner import Planned
+from imagegen.providers.wrap.base import INTERRUPTED
+from imagegen.record import OVER_BUDGET
 from imagegen.results import as_result
 from imagegen.session import Parts, Session, begin_work, ended, opened
-from imagegen.shelf import Shelf
 from imagegen.wiring import Project
 
 #: What `submit` gives: the picture's line, or what kept it from being made.
 Made = Future[Result]
 
+#: What those are told whose picture nobody began before the end.
+_CLOSED = "the service was closed before it was made"
+
+
+class _Asked(NamedTuple):
+    """A row that somebody waits for, and the `fold` of its line of the work list."""
+
+    made: Made
+    placed: Placed
+    fold: str
+
 
 class Serving:
-    """A run that is open for rows until it is closed. `notes` hears what a person should know."""
+    """A run that is open for rows until it is closed. `notes` hears what a person should know; `stop` is the event
+    that `parts` take for a signal to stop."""
 
     every_row = True
 
-    def __init__(self, project: Project, order: Order, parts: Parts, notes: Callable[[str], None]) -> None:
-        self._project, self._order, self._parts, self._note = project, order, parts, notes
+    def __init__(self, project: Project, order: Order, parts: Parts, stop: Event, notes: Callable[[str], None]) -> None:
+        self._project, self._order, self._parts, self._stop, self._note = project, order, parts, stop, notes
         self._lock, self._ready, self._closing = Lock(), Event(), Event()
-        self._waiting: dict[tuple[str, int], tuple[Made, Placed]] = {}
-        self._seq = 0
+        self._waiting: dict[tuple[str, int], _Asked] = {}
+        self._lost = False
         self._session: Session | None = None
+        self._intake: Intake | None = None
         self._error: BaseException | None = None
         self.summary: Summary | None = None
         self._thread = Thread(target=self._run, name="imagegen-service", daemon=True)
@@ -56,146 +70,146 @@ class Serving:
         if self._error is not None:
             raise self._error
 
-    def close(self) -> None:
-        """Take no more, wait for what was sent, write the results. Raises what ended the run, if something did."""
-        self._closing.set()
+    def close(self, *, finish: bool = True) -> None:
+        """Take no more, make what was asked for (without `finish`: what was sent), write the results. Raises what
+        ended the run, if something did."""
+        with self._lock:
+            self._closing.set()
+        if not finish:
+            self._stop.set()
         self._thread.join()
         if self._error is not None:
             raise self._error
 
     def submit(self, placed: Placed) -> Made:
-        """Plan a row and put it on the list; the same row in flight is shared. Raises NotMade when planning refuses
-        it, ImagegenError when the run is over."""
+        """Plan a row and put it on the list; the same row in flight is shared. Raises NotMade or ProviderStop when
+        planning refuses it, ImagegenError when it is wrong or the run is over."""
+        intake = self._intake
+        resolve = intake.fetched(placed, self._note) if intake else None
         with self._lock:
             session = self._session
-            if session is None or self._closing.is_set():
+            if session is None or intake is None or resolve is None or self._closing.is_set():
                 raise self._error or NotMade("the service is closed", "make a new one")
             name = placed.row.id, 0
-            if name in self._waiting:
-                return self._waiting[name][0]
-            planned = self._planned(session, placed)
-            first = planned[0]
-            if first.state == "refused":
-                raise NotMade(f"{placed.row.id}: {first.reason}")
+            if asked := self._waiting.get(name):
+                if asked.placed.row != placed.row:
+                    what = f"another picture called {placed.row.id!r} is being made"
+                    raise UsageError(what, "wait for it, or use another id")
+                return asked.made
+            planned = intake.planned(placed, resolve)
+            if planned[0].state == "refused":
+                raise intake.refusal(placed, resolve, planned[0])
             made: Made = Future()
-            if not self._staged(session, planned, made):
+            made.set_running_or_notify_cancel()  # who stops waiting gives up the wait, not the picture
+            line = intake.staged(planned)
+            if line.state not in ("todo", "held"):
+                _settle(made, self._line(session, line.fold))
                 return made
-            self._waiting[name] = made, placed
+            self._waiting[name] = _Asked(made, placed, line.fold)
             session.loop.look_again()
             return made
 
-    def _planned(self, session: Session, placed: Placed) -> list[Planned]:
-        kit, order = session.kit, self._order
-
-        def refuses(request: Request, given: Mapping[str, Given]) -> str | None:
-            provider = kit.providers.get(request.provider)
-            return provider.refuses(request, given) if provider else None
-
-        with kit.ledger.reading() as reader:
-            desk = kit.desk
-            shelf = Shelf(self._project.settings, desk.store, reader, desk.collection, order.reroute)
-            context = replace(self._project.context, chosen=shelf.chosen, barred=session.loop.unusable.barred)
-            asked = frozenset(kit.providers)
-            return list(plan([placed], context, look=shelf.look, refuses=refuses, asked=asked))
-
-    def _staged(self, session: Session, planned: list[Planned], made: Made) -> bool:
-        """Write the lines; False when the picture lies in the folder already, or never will."""
-        kit = session.kit
-        lines = [staging.stage(item, self._seq + n, kit.desk.folder) for n, item in enumerate(planned)]
-        self._seq += len(lines)
-
-        def write(connection: Any) -> None:
-            jobs.forget_row(connection, session.run, planned[0].row.id)
-            jobs.stage(connection, session.run, lines)
-            jobs.release_held(connection, session.run, staging.CHOOSING)
-
-        kit.ledger.write(write)
-        if lines[0].state in ("todo", "held"):
-            return True
-        with kit.ledger.reading() as reader:
-            found = next(
-                as_result(line, line["about"])
-                for line in jobs.lines(reader, session.run)
-                if (line["row"], line["sample"]) == (lines[0].row, lines[0].sample)
-            )
-        _settle(made, found)
-        return False
+    def _line(self, session: Session, fold: str) -> Result:
+        with session.kit.ledger.reading() as reader:
+            line = next(jobs.lines(reader, session.run, fold=fold))
+            return as_result(line, line["about"])
 
     # The thread that owns the loop.
 
     def _run(self) -> None:
         began = time.monotonic()
         try:
-            with opened(self._project, self._order, self._parts, self) as began_with:
+            with opened(self._project, self._order, self._parts, self) as session:
                 self._parts.store.ready()
-                begin_work(began_with)
-                session = self._session = began_with
+                session.loop.each = True
+                begin_work(session)
+                self._session, self._intake = session, Intake(self._project, self._order, session)
                 self._ready.set()
-                while not (self._closing.is_set() and not self._waiting):
-                    session = self._session = self._served(session)
+                for _ in range(fallback.MOST):
+                    session.loop.work_off(self._more)
+                    with self._lock:
+                        self._closing.set()
+                        if session.loop.halted or not self._elsewhere(session):
+                            break
+                self._leave(session.loop)
                 self.summary = ended(self._project, self._order, session, self, time.monotonic() - began)
         except BaseException as error:  # noqa: BLE001  raised again where somebody waits for the service
-            self._error = error
+            self._error = self._error or error
         finally:
-            self._session = None
-            self._give_up(self._error or NotMade("the service was closed before it was made"))
+            self._leave(None)
             self._ready.set()
 
-    def _served(self, session: Session) -> Session:
-        """Work until something stops the loop; what it could not do goes elsewhere or is told. Then on."""
-        loop, known = session.loop, len(session.loop.unusable.barred)
-
-        def more() -> bool:
-            return not self._closing.is_set() and len(loop.unusable.barred) == known
-
-        loop.work_off(more)
+    def _leave(self, loop: Loop | None) -> None:
+        """Nothing is taken any more: tell those who wait still."""
         with self._lock:
-            mine = replace(self._project, manifest=_Rows([placed for _, placed in self._waiting.values()]))  # type: ignore[arg-type]
-            elsewhere = 0 if loop.halted else fallback.taken_over(mine, self._order, session.kit, loop, self)
-            if elsewhere:
-                return session
-            self._left_over(session)
-        if loop.stops - {Exit.BUDGET, Exit.PROVIDER}:
-            self._closing.set()
-            return session
-        fresh = Loop(session.kit, session.run)
-        fresh.unusable = loop.unusable
-        return replace(session, loop=fresh)
+            self._session = None
+            if loop is not None and Exit.STORAGE in loop.stops:
+                self._error = self._error or StorageError(loop.halted)
+            while self._waiting:
+                _, asked = self._waiting.popitem()
+                asked.made.set_exception(self._error or NotMade(_CLOSED))
 
-    def _left_over(self, session: Session) -> None:
-        """Tell those who wait for what the loop left."""
-        loop = session.loop
-        if Exit.BUDGET in loop.stops:
-            self._give_up(BudgetStop(loop.halted, "raise the budget or wait"))
-        elif loop.stops:
-            self._give_up(ProviderStop(loop.why, "see the provider's account, then try again"))
-        elif self._closing.is_set():
-            self._give_up(NotMade("the service was closed before it was made"))
+    def _more(self) -> bool:
+        """Whether more may come. What a provider left that cannot be used now goes elsewhere first."""
+        session = self._session
+        if session is None or session.kit.ledger.failed or session.loop.halted:
+            return False
+        try:
+            stranded = session.loop.lanes.stranded() if session.loop.lanes else []
+            if stranded or self._lost:
+                with self._lock:
+                    self._lost = False
+                    session.kit.ledger.write(partial(_skip, run=session.run, stranded=stranded))
+                    self._elsewhere(session)
+        except Exception as error:  # noqa: BLE001  hands are at work: they are waited for before it is raised
+            self.bug(error)
+            session.loop.stop(Exit.BUG, repr(error))
+        return not self._closing.is_set()
 
-    def _give_up(self, error: BaseException) -> None:
-        while self._waiting:
-            _, (made, _) = self._waiting.popitem()
-            if not made.done():
-                made.set_exception(error)
+    def _elsewhere(self, session: Session) -> int:
+        """Give what is lost to other models; who waits for what cannot be given is told."""
+        over = [name for name, asked in self._waiting.items() if self._over(session, asked)]
+        if not over:
+            return 0
+        rows = _Rows([self._waiting[name].placed for name in over])
+        mine = replace(self._project, manifest=rows)  # type: ignore[arg-type]
+        went = fallback.taken_over(mine, self._order, session.kit, session.loop, self)
+        for name in over:
+            if found := self._over(session, self._waiting[name]):
+                _settle(self._waiting.pop(name).made, *found)
+        return went
+
+    def _over(self, session: Session, asked: _Asked) -> tuple[Result, bool] | None:
+        """The end of a line, and whether a provider that cannot be used is why; None when it has none yet."""
+        with session.kit.ledger.reading() as reader:
+            line = next(jobs.lines(reader, session.run, fold=asked.fold))
+        if line["state"] in ("todo", "held"):
+            return None
+        return as_result(line, line["about"]), line["id"] in session.loop.unusable.fallen
 
     # What the loop tells, in its thread.
 
     def row(self, result: Result) -> None:
-        """A picture's fate: who waits for it hears it."""
+        """A picture's fate: who waits for it hears it, unless another model may make it."""
         if result.role == "draft":
             return
         with self._lock:
-            found = self._waiting.pop((result.id, result.sample), None)
-        if found:
-            _settle(found[0], result)
+            unusable = self._session.loop.unusable if self._session else None
+            if result.state in ("failed", "refused") and unusable and (unusable.fallen or unusable.rejected):
+                self._lost = True
+                return
+            if asked := self._waiting.pop((result.id, result.sample), None):
+                _settle(asked.made, result)
+
+    def waiting(self, why: str) -> None:
+        """Nothing can be started until money comes free: who closes does not wait for that."""
+        self._note(why)
+        if self._closing.is_set() and self._session:
+            self._session.loop.stop(Exit.BUDGET, why)
 
     def note(self, text: str) -> None:
         """Something to know."""
         self._note(text)
-
-    def waiting(self, why: str) -> None:
-        """Nothing can be started for a while."""
-        self._note(why)
 
     def bug(self, error: BaseException) -> None:
         """It ends the service, and is raised where it is closed."""
@@ -207,7 +221,7 @@ class Serving:
     def refused(self, planned: Planned) -> None:
         """Told where it was submitted."""
 
-    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None) -> None:
+    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None, drafts: int = 0) -> None:
         """Rows come one by one."""
 
     def confirm(self, question: str) -> bool | None:
@@ -222,13 +236,25 @@ class _Rows(SimpleNamespace):
         super().__init__(rows=lambda: iter(placed))
 
 
-def _settle(made: Made, result: Result) -> None:
-    """Give the picture to who waits for it, or say why there is none."""
-    if made.done():
-        return
+def _skip(connection: Any, run: str, stranded: list[tuple[str, str]]) -> None:
+    """What is left for providers that stopped is not made by them; nor what is made from drafts of theirs."""
+    for provider, why in stranded:
+        jobs.skip_rest(connection, run, why, provider)
+    jobs.release_held(connection, run, staging.CHOOSING)
+
+
+def _settle(made: Made, result: Result, fell: bool = False) -> None:
+    """Give the picture to who waits for it, or say why there is none; `fell`: a provider cannot be used."""
+    reason = result.reason or result.state
+    error: ImagegenError
     if result.state in PRESENT:
         made.set_result(result)
+        return
+    if result.state == "skipped" and OVER_BUDGET in reason:
+        error = BudgetStop(reason)
+    elif fell or (result.state == "skipped" and reason not in (INTERRUPTED, "interrupted")):
+        error = ProviderStop(reason, REOPEN)
     else:
-        error = NotMade(f"{result.id} is {result.state}: {result.reason}")
+        error = NotMade(f"{result.id} is {result.state}: {reason}")
         error.result = result
-        made.set_exception(error)
+    made.set_exception(error)

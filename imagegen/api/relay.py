@@ -131,7 +131,7 @@ class Relay:
         elif len(self._refused) == NAMED:
             self._refused.append("… and more: see imagegen.plan(…).rows")
 
-    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None) -> None:
+    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None, drafts: int = 0) -> None:
         """The plan stands."""
         self._refused.clear()
         self._estimate = estimate

@@ -4,8 +4,11 @@ premium pictures and a queue with priorities, over the same books as `imagegen r
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock
 from types import TracebackType
@@ -14,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from imagegen.api.projects import Budget, load
 from imagegen.api.results import Result, result_of
 from imagegen.api.summaries import Summary, summary_of
-from imagegen.api.words import python_words
-from imagegen.errors import NotMade
+from imagegen.api.words import in_words, python_words
+from imagegen.errors import ImagegenError, NotMade
 
 if TYPE_CHECKING:
     from imagegen.domain.row import Placed
@@ -62,7 +65,7 @@ class ImageGenerationService:
         on_note: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._output, self._defaults, self._drafts = Path(output), dict(defaults or {}), premium_drafts
-        self._on_note, self._stop, self._opening = on_note, Event(), Lock()
+        self._on_note, self._stop, self._opening, self._closed = on_note, Event(), Lock(), False
         self._given = {name: value for name, value in (("provider", provider), ("model", model)) if value is not None}
         heading = {"defaults": self._defaults, "rows": []}
         self._loaded = load(
@@ -97,23 +100,28 @@ class ImageGenerationService:
             found = await asyncio.shield(asyncio.wrap_future(made))
         return result_of(found, self._output)
 
-    async def close(self) -> Summary | None:
-        """Take no more, wait for what was sent, write the results and the report; the Summary, None where nothing
-        was ever asked for."""
-        serving = self._serving
-        if serving is None:
-            return None
+    async def open(self) -> None:
+        """Open the folder and the books, and fetch what an earlier service paid for and could not keep; `async with`
+        does it. Raises LockedError when another process holds the folder."""
         with python_words():
-            await asyncio.to_thread(serving.close)
-        return summary_of(serving.summary, self._output) if serving.summary else None
+            await asyncio.to_thread(self._opened)
+
+    async def close(self, *, finish: bool = True) -> Summary | None:
+        """Take no more, make what was asked for, write the results and the report; the Summary, None where the
+        service was never opened. Without `finish` only what was sent is waited for; an `async with` that is left by
+        an error or Ctrl-C does so."""
+        with python_words():
+            serving = await asyncio.to_thread(self._close, finish)
+        return summary_of(serving.summary, self._output) if serving and serving.summary else None
 
     async def __aenter__(self) -> ImageGenerationService:
+        await self.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        await self.close(finish=kind is None)
 
     def _submitted(self, asked: dict[str, Any]) -> Any:
         serving, project = self._opened()
@@ -126,14 +134,30 @@ class ImageGenerationService:
         from imagegen.session import parts_of
 
         with self._opening:
+            if self._closed:
+                raise NotMade("the service is closed", "make a new one")
             if self._serving is None or self._project is None:
                 project = self._loaded.opened(estimating=False)
-                parts = parts_of(project, self._stop, lambda: None)
+                parts = parts_of(project, self._stop, lambda: signal.SIGINT if self._stop.is_set() else None)
                 order = Order(output=self._output, yes=True, flags=self._loaded.said(None))
-                serving = Serving(project, order, parts, self._on_note)
+                serving = Serving(project, order, parts, self._stop, lambda text: self._on_note(in_words(text)))
                 serving.start()
                 self._serving, self._project = serving, project
+                atexit.register(self._forgotten)
             return self._serving, self._project
+
+    def _forgotten(self) -> None:
+        """The program ends and nobody closed it: what was sent is waited for all the same."""
+        with suppress(ImagegenError, OSError):  # nobody is there to hear it, and the books say it
+            self._close(False)
+
+    def _close(self, finish: bool) -> Serving | None:
+        with self._opening:
+            self._closed = True
+        atexit.unregister(self._forgotten)
+        if self._serving is not None:
+            self._serving.close(finish=finish)
+        return self._serving
 
     def _placed(self, asked: dict[str, Any], project: Project) -> Placed:
         placed = self._row(asked)

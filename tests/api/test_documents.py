@@ -57,7 +57,7 @@ def test_every_public_name_is_explained() -> None:
         assert name in page or name in quiet, name
         assert found.__doc__, name
     assert set(imagegen.__all__) == {*imagegen.api.__all__, "errors", "__version__"} | {
-        name for name in dir(imagegen.errors) if name.endswith("Error")
+        name for name in dir(imagegen.errors) if name.endswith(("Error", "Stop", "NotMade"))
     }
     assert set(imagegen.__all__) <= set(dir(imagegen))
     assert isinstance(imagegen.errors, ModuleType)
