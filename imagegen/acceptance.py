@@ -7,13 +7,14 @@ import json
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from imagegen.domain.drafts import ATTEMPTS_APART
 from imagegen.domain.request import Request, canonical, derived_seed, request_of
 from imagegen.ledger.jobs import Job
 from imagegen.picture import Picture
 
 MARK = '"accept":'
-#: Between the sample numbers of a picture's attempts: no row has so many samples or drafts.
-APART = 100_000
+#: In a line's `about`: what the attempts before this one took, in nanodollars.
+PAID = "paid"
 
 
 class Objection(NamedTuple):
@@ -24,35 +25,47 @@ class Objection(NamedTuple):
     about: dict[str, Any]
 
 
-def objection(job: Job, picture: bytes | Picture) -> Objection | None:
-    """What speaks against `picture` by the rules of its row; None when nothing does, or there are none."""
+def objection(job: Job, picture: bytes | Picture, charge: int | None = 0, flaw: str | None = None) -> Objection | None:
+    """What speaks against `picture`, which took `charge`, by the rules of its row: its `flaw` where it is known to be
+    no use. None when nothing does, or there are no rules."""
     if MARK not in job.about:
         return None
     about = json.loads(job.about)
     rules = about.get("accept")
     if rules is None:
         return None
+    reason = flaw or _judged(picture, rules)
+    if not reason:
+        return None
+    following = further(Objection(reason, request_of(job.request), about))
+    if following is None:
+        tries = about.get("tries", 1)
+        return Objection(f"not accepted{f' in {tries} attempts' if tries > 1 else ''}: {reason}", None, about)
+    return following._replace(about=following.about | {PAID: about.get(PAID, 0) + (charge or 0)})
+
+
+def further(asked: Objection) -> Objection | None:
+    """What is asked for after that; None where the row allows no more attempts."""
+    rules, tries = asked.about["accept"], asked.about.get("tries", 1)
+    if asked.request is None or tries >= rules["attempts"]:
+        return None
+    # The next picture is another one: nothing of it is there.
+    about = {name: value for name, value in asked.about.items() if name not in ("there", "held", "was", "had")}
+    return Objection(asked.reason, _next(asked.request, rules["seed"], tries), about | {"tries": tries + 1})
+
+
+def _judged(picture: bytes | Picture, rules: dict[str, Any]) -> str:
+    """What is wrong with `picture` by `rules`; "" for nothing."""
     from imagegen.choose import check
     from imagegen.domain.row import Accept
 
     accept = Accept(text=rules["text"], safe=rules["safe"], attempts=rules["attempts"])
-    verdict = check(picture, accept, rules["wording"])
-    if verdict.ok:
-        return None
-    tries = about.get("tries", 1)
-    reason = "; ".join(verdict.reasons)
-    if tries >= accept.attempts:
-        reason = f"not accepted in {tries} attempts: {reason}" if tries > 1 else f"not accepted: {reason}"
-        return Objection(reason, None, about)
-    following = _next(request_of(job.request), rules["seed"], tries)
-    for name in ("there", "held", "was", "had"):  # the next picture is another one
-        about.pop(name, None)
-    return Objection(reason, following, {**about, "tries": tries + 1})
+    return "; ".join(check(picture, accept, rules["wording"]).reasons)
 
 
 def _next(request: Request, seed: int | None, tries: int) -> Request:
     """The same picture, asked for once more: another sample and, where seeds are sent, another seed."""
-    following = replace(request, sample=request.sample % APART + APART * tries)
+    following = replace(request, sample=request.sample % ATTEMPTS_APART + ATTEMPTS_APART * tries)
     if request.seed is None:
         return following
     if seed is not None:

@@ -10,18 +10,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from imagegen import prices, routing, sizing
+from imagegen import prices, routing, treatment
 from imagegen.context import Context
+from imagegen.domain.inputs import PLACEHOLDER as PLACEHOLDER  # noqa: PLC0414  it is had from here
 from imagegen.domain.inputs import Inputs, images_of
-from imagegen.domain.model import Estimate, Finish, Offer, Rendition
+from imagegen.domain.model import Estimate, Finish
 from imagegen.domain.money import Nano
+from imagegen.domain.queue import queue_of
 from imagegen.domain.request import Key, Request, canonical_json, key, nfc
 from imagegen.domain.row import Place, Row
 from imagegen.errors import ManifestError, UsageError
 from imagegen.keying import Keying
+from imagegen.premium import premium_of
+from imagegen.queueing import Lane, lane_of
 from imagegen.routing import Choice, NoChoice
-
-PLACEHOLDER = "placeholder"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Blueprint:
     unit: Estimate = field(default_factory=lambda: Estimate(None, None, "unknown"))
     premium: Nano | None = None
     notes: tuple[str, ...] = ()
+    lane: Lane = "live"
 
     @property
     def model(self) -> str:
@@ -49,6 +52,11 @@ class Blueprint:
         return self.base.provider if self.base else ""
 
     @property
+    def buyer(self) -> str:
+        """Whose work it is: the provider's, or that of its queue."""
+        return queue_of(self.provider) if self.lane == "batch" else self.provider
+
+    @property
     def is_placeholder(self) -> bool:
         """Whether nothing real would be asked."""
         return self.provider == PLACEHOLDER
@@ -59,7 +67,15 @@ class Blueprint:
         return None if self.choice is None or self.is_placeholder else self.choice.offer.max_prompt
 
     def price(self, row: Row, inputs: Inputs | None = None) -> Estimate:
-        """The price of one picture of `row`, made from `inputs`, its prompt included."""
+        """The price of one picture of `row`, made from `inputs`, its prompt included, in the lane it takes."""
+        live = self.live_price(row, inputs)
+        if self.lane == "live" or self.choice is None or live.expected is None or live.most is None:
+            return live
+        off = self.choice.offer.batch_discount
+        return replace(live, expected=prices.discounted(live.expected, off), most=prices.discounted(live.most, off))
+
+    def live_price(self, row: Row, inputs: Inputs | None = None) -> Estimate:
+        """The same, bought live."""
         unit = self._unit(inputs)
         if self.choice is None or self.is_placeholder or unit.expected is None or unit.most is None:
             return unit
@@ -141,7 +157,11 @@ def blueprint_of(row: Row, place: Place, context: Context, native: tuple[int, in
     later = "" if context.estimating or row.provider == PLACEHOLDER else _not_yet(row, chosen)
     if later:
         return Blueprint(refusal=f"this version cannot {later}; take it out of the row", losers=chosen.losers)
-    finish = _finish(row, chosen, context.renditions)
+    lane, no = lane_of(row, chosen, context)
+    no = no or treatment.refusal(row, context)
+    if no:
+        return Blueprint(refusal=no, losers=chosen.losers)
+    finish = treatment.finish_of(row, chosen, context)
     if row.provider == PLACEHOLDER:
         base, unit = _stand_in(chosen), Estimate(0, 0, "exact")
     else:
@@ -153,8 +173,9 @@ def blueprint_of(row: Row, place: Place, context: Context, native: tuple[int, in
         seeded="seed" in chosen.offer.can and row.provider != PLACEHOLDER,
         finish=finish,
         unit=unit,
-        premium=_premium(chosen, context),
+        premium=premium_of(chosen, context),
         notes=chosen.notes,
+        lane=lane,
     )
 
 
@@ -196,11 +217,7 @@ def _choose(row: Row, context: Context, native: tuple[int, int] | None) -> Choic
 
 def _not_yet(row: Row, chosen: Choice) -> str:
     """What the row asks for and this version would leave out in silence, were it bought all the same."""
-    asked = {
-        f"buy through the {row.lane} lane": row.lane not in (None, "live", "auto"),
-        "remove backgrounds": row.background == "remove",
-    }
-    return next((what for what, wanted in asked.items() if wanted), "")
+    return f"buy through the {row.lane} lane" if row.lane == "local" else ""
 
 
 def _inputs(row: Row) -> int:
@@ -220,7 +237,7 @@ def _base(row: Row, chosen: Choice, context: Context) -> Request:
         height=size.height if exact else None,
         aspect_ratio=size.ratio,
         resolution=size.resolution,
-        wire_format=_wire_format(row, chosen.offer),
+        wire_format=treatment.wire_format(row, chosen.offer),
         quality=chosen.quality,
         steps=row.steps if "steps" in can else None,
         guidance=row.guidance if "guidance" in can else None,
@@ -251,39 +268,3 @@ def _stand_in(chosen: Choice) -> Request:
 
 def _own_options(row: Row, provider: str) -> dict[str, Any]:
     return dict((row.options or {}).get(provider) or {})
-
-
-def _wire_format(row: Row, offer: Offer) -> str:
-    """Lossless where it is to be had: the original stays good for every later format."""
-    for wanted in ("png", "webp", row.format, "jpeg"):
-        if wanted in offer.formats:
-            return str(wanted)
-    return offer.formats[0] if offer.formats else "png"
-
-
-def _finish(row: Row, chosen: Choice, renditions: tuple[Rendition, ...]) -> Finish:
-    size_plan = chosen.size_plan
-    wire: Any = _wire_format(row, chosen.offer) if row.provider != PLACEHOLDER else "png"
-    return Finish(
-        width=size_plan.width,
-        height=size_plan.height,
-        fit=row.fit,
-        format=row.format or wire,
-        quality=row.encode_quality,
-        renditions=renditions,
-    )
-
-
-def _premium(chosen: Choice, context: Context) -> Nano | None:
-    """What the comparison model takes for a picture of the same size, its prompt not counted."""
-    _, offer, quality = context.premium
-    plan = chosen.size_plan
-    wanted = (plan.width, plan.height) if plan.width and plan.height else (plan.size.width, plan.size.height)
-
-    def cost(size: Any) -> int | None:
-        return prices.unit(offer.price, size, quality).expected
-
-    planned = sizing.plan_size(offer.sizes, wanted, "cover", cost)
-    size = offer.sizes.default if isinstance(planned, str) else planned.size
-    found = cost(size)
-    return found if found is not None else cost(offer.sizes.default)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from imagegen import report
 from imagegen.domain.money import plain
 from imagegen.domain.result import Result, Summary
+from imagegen.domain.words import pictures
 from imagegen.errors import Exit, ManifestError, StorageError, worst
-from imagegen.ledger import jobs, runs, unknowns
+from imagegen.ledger import jobs, queued, runs, unknowns
 from imagegen.output import OURS
 from imagegen.results import as_result
 
@@ -38,9 +39,11 @@ def close(
         open_pictures, at_most = unknowns.total(reader, collection)
         spent = runs.charged(reader, loop.run)
         stand_ins = jobs.stand_ins(reader, loop.run)
+        drafts, deciding = jobs.counts(reader, loop.run, role="draft"), jobs.deciding(reader, loop.run)
+        in_queue, held_up = queued.pictures(reader, loop.run), queued.reasons(reader, loop.run)
     codes = set(loop.stops)
-    if counts.get("failed") or counts.get("refused"):
-        codes.add(Exit.SOME_FAILED)
+    if any(counts.get(state, 0) > drafts.get(state, 0) for state in ("failed", "refused")):
+        codes.add(Exit.SOME_FAILED)  # of drafts it only matters whether their picture came
     if counts.get("waiting"):
         codes.add(Exit.WAITING)
     if open_pictures or counts.get("unknown"):
@@ -60,10 +63,14 @@ def close(
         manifest=project.manifest.path.name,
         output=str(output),
         stopped_by=loop.why or None,
+        notes=_to_decide(project, output, deciding),
+        drafts=drafts,
+        deciding=deciding,
     )
     try:
         _write_files(kit, loop.run, summary, step_summary)
-        summary = replace(summary, notes=tuple(_import_table(project, kit, loop.run, output)))
+        more = (*held_up, *_waits(in_queue), *_import_table(project, kit, loop.run, output))
+        summary = replace(summary, notes=(*summary.notes, *more))
     except OSError as problem:
         raise StorageError(f"the results cannot be written: {problem}", "free space, then run again") from problem
     said: dict[str, Any] = {**counts, "spent_usd": plain(spent), "estimated_usd": plain(estimated)}
@@ -72,6 +79,23 @@ def close(
     while kit.ledger.write(lambda connection: runs.tidy(connection, loop.run, collection)):
         pass
     return summary
+
+
+def _waits(count: int) -> Iterator[str]:
+    """What is said of pictures in a queue."""
+    if count:
+        wait, them = ("waits", "it") if count == 1 else ("wait", "them")
+        home = f"`imagegen collect --wait` brings {them} home"
+        yield f"{pictures(count)} {wait} in the provider's queue, up to a day: {home}"
+
+
+def _to_decide(project: Project, output: Path, deciding: int) -> tuple[str, ...]:
+    """What a person is to do, who chooses among drafts."""
+    if not deciding:
+        return ()
+    beside = "" if output == project.output else f" -o {output}"
+    waits = f"{pictures(deciding)} {'waits' if deciding == 1 else 'wait'} for a person's choice"
+    return (f"{waits}: imagegen review {project.manifest.path}{beside}, then run again",)
 
 
 def _results(kit: Kit, run: str, states: tuple[str, ...] = ()) -> Generator[Result, None, None]:
@@ -94,7 +118,7 @@ def _write_files(kit: Kit, run: str, summary: Summary, step_summary: Path | None
     _whole(folder / "results.jsonl", lines)
     _whole(folder / "results.csv", lambda out: report.write_csv(results(), out))
     _whole(folder / "report.html", lambda out: report.write_html(results, summary, out, when=when))
-    if summary.counts.get("refused"):
+    if summary.pictures("refused"):
         _whole(folder / "refused.csv", lambda out: report.write_refused(results, out))
     else:
         (folder / "refused.csv").unlink(missing_ok=True)

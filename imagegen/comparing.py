@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from imagegen import catalog as catalogs
 from imagegen.errors import UsageError
 from imagegen.estimate import Line, Totals
-from imagegen.planner import Planned, plan
+from imagegen.planner import plan
 from imagegen.preview import refusing
 from imagegen.routing import Routes, load_routes, preset_names
 from imagegen.wiring import Project
-
-#: Changes what is planned for a picture; see `imagegen.whatif.lanes`.
-Bought = Callable[[Planned], Planned]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +26,18 @@ class Compared:
     why: str = ""
 
 
-def compare(project: Project, bought: Bought | None = None) -> Iterator[Compared]:
+def compare(project: Project) -> Iterator[Compared]:
     """The rows of `project` under its own routes, then under each preset that is not these. The manifest is read
     once for each. Raises UsageError for a plan file, whose routes are decided."""
     if project.promise:
         what = f"{project.manifest.path.name} is a plan, its routes are decided"
         raise UsageError(what, "compare those of its manifest")
     mapped = isinstance(project.settings.routes, dict)
-    yield _compared(project, project.manifest.path.name if mapped else project.routes.name, True, bought)
+    yield _compared(project, project.manifest.path.name if mapped else project.routes.name, True)
     for name in preset_names(project.settings.catalogs):
         routes = load_routes(name, project.settings.catalogs)
         if routes != project.routes:
-            yield _compared(_under(project, routes), name, False, bought)
+            yield _compared(_under(project, routes), name, False)
 
 
 def _under(project: Project, routes: Routes) -> Project:
@@ -50,12 +47,12 @@ def _under(project: Project, routes: Routes) -> Project:
     )
 
 
-def _compared(project: Project, name: str, own: bool, bought: Bought | None) -> Compared:
+def _compared(project: Project, name: str, own: bool) -> Compared:
     totals = Totals()
     refuses, asked = refusing(project)
     try:
         for picture in plan(project.manifest.rows(), project.context, refuses=refuses, asked=asked):
-            totals.add(bought(picture) if bought else picture)
+            totals.add(picture)
     except UsageError as problem:  # a use case that only the manifest's own routes know
         if own:
             raise

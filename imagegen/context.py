@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import NamedTuple
 
 from imagegen.catalog import Catalog
+from imagegen.domain.given import Given
 from imagegen.domain.inputs import Resolve, named
 from imagegen.domain.model import Model, Offer, Rendition
 from imagegen.domain.row import Row
@@ -23,10 +24,14 @@ class Scoring(NamedTuple):
 
 
 class Winner(NamedTuple):
-    """The draft that was chosen: the SHA-256 of its bytes, and the file that holds them."""
+    """The draft that was chosen: the SHA-256 of its bytes, the file that holds them, what its header says, its
+    `number` among the drafts from 0, and why it won."""
 
     digest: str
     file: str
+    given: Given | None = None
+    number: int = 0
+    reason: str = ""
 
 
 def unscored(name: str, row: Row) -> Scoring:
@@ -40,8 +45,10 @@ class Context:
     keys assumes; `fallback`: where nothing enabled can make a row, plan it as if everything were
     (estimates never fail for keys). `addresses`: providers reached elsewhere, part of the Key. `inputs` finds
     the input pictures of a row; by name only where it is not given. `calls` says why a row's callback_url cannot be
-    called, `accepts` why its rules of acceptance cannot be followed, `scorers` what a scorer is here. `chosen`: the
-    draft that won, by the slot of the picture to be made from it. `barred`: see `Terms`."""
+    called, `accepts` why its rules of acceptance cannot be followed, `backgrounds` what would
+    tell its subject from its background and why that cannot be, `scorers` what a scorer is here. `chosen`: the
+    draft that won, by the slot of the picture to be made from it. `barred`: see `Terms`. `lane`: how rows are bought
+    that do not say it themselves. `now`: when the plan is made (None: as late on that day as can be)."""
 
     catalog: Catalog
     routes: Routes
@@ -60,6 +67,14 @@ class Context:
     barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
     chosen: Callable[[str], Winner | None] = lambda slot: None
     accepts: Callable[[Row], str] = lambda row: ""
+    backgrounds: Callable[[], tuple[str, str]] = lambda: ("", "")
+    lane: str | None = None
+    now: datetime | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """The time that deadlines count from."""
+        return self.now or datetime.combine(self.today, time.max, UTC)
 
     @cached_property
     def cut(self) -> tuple[tuple[int, int], ...]:

@@ -18,7 +18,7 @@ from imagegen.planfile import FORMAT, Writer
 from imagegen.planner import Planned
 from imagegen.promise import PlannedRows
 from imagegen.routing.presets import DEFAULT
-from imagegen.wiring import SPOKEN, Project
+from imagegen.wiring import UNSPOKEN, Project
 
 #: What the heading of a manifest says that its rows do not.
 _CARRIED = {"output", "budget", "lane", "providers", "concurrency"}
@@ -44,6 +44,7 @@ def head(project: Project, output: Path, beside: Path) -> dict[str, Any]:
         "manifest": str(manifest.path),
         "manifest_sha256": _digest(manifest.path),
         "planned_on": context.today.isoformat(),
+        "planned_at": context.moment.isoformat(timespec="seconds"),
         "catalogue": project.catalog.digest,
         "catalog": [_relative(path, beside) for path in settings.catalogs],
         "routes": settings.routes or DEFAULT,
@@ -62,10 +63,11 @@ def record(planned: Planned, state: Counted) -> dict[str, Any]:
     draft, blueprint = planned.draft, planned.draft.blueprint
     row, chosen, request = draft.row, blueprint.choice, planned.request
     bought = state == "buy"
-    price = None if chosen is None else blueprint.price(row).expected
+    price = None if chosen is None else blueprint.price(row, draft.inputs).expected
     said = {
         "id": row.id,
         "sample": draft.sample,
+        "role": draft.part.role if draft.part else None,
         "state": state,
         "model": chosen.model.name if chosen else None,
         "provider": blueprint.provider or None,
@@ -73,7 +75,7 @@ def record(planned: Planned, state: Counted) -> dict[str, Any]:
         "key": draft.key,
         "price_usd": _usd(price),
         "cost_usd": _usd(0 if state == "shared" else planned.cost),
-        "at_most_usd": _usd(planned.most if bought else 0),
+        "at_most_usd": _usd(planned.most if state in ("buy", "cached") else 0),
         "basis": blueprint.unit.basis if bought else None,
         "row": row.model_dump(mode="json", exclude_unset=True, exclude={"id"}),
         "parameters": canonical(request) if request else None,
@@ -119,15 +121,15 @@ class Sums:
         self.uncallable: dict[str, int] = {}
 
     def add(self, planned: Planned, state: Counted) -> None:
-        """Count a picture in."""
+        """Count a picture in. One that is cached may cost something too: more attempts, if it is not accepted."""
+        self.most += (planned.most or 0) if state in ("buy", "cached") else 0
         if state != "buy":
             return
-        self.most += planned.most or 0
         provider = planned.draft.blueprint.provider
         if planned.draft.blueprint.is_placeholder:
             return
         self.bought += 1
-        if provider not in SPOKEN:
+        if provider in UNSPOKEN:
             self.uncallable[provider] = self.uncallable.get(provider, 0) + 1
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from imagegen.blueprint import PLACEHOLDER, Blueprint, blueprint_of, said
 from imagegen.context import Context
+from imagegen.domain.given import Given
 from imagegen.domain.inputs import Inputs
 from imagegen.domain.model import Finish
 from imagegen.domain.request import canonical, digest
@@ -21,15 +22,13 @@ from imagegen.routing.route import Strategy, Target
 
 #: What the chosen draft is called until it is known.
 DRAFT = "draft"
-#: `sample` of a draft in the books: this many times (the picture's own sample + 1), and its number.
-DRAFT_SAMPLES = 1000
 BY_PROMPT = "{model} takes no input picture: the chosen draft is shown, the picture is made from the prompt alone"
 
 
 class Part(NamedTuple):
     """What a picture is in a row with drafts. `number` counts a picture's drafts from 0, `asked` is the sample number
     in its Request. Of a refined one: the `slot`, the `scorer`, whether it is made from the draft (`edits`),
-    and whether one has `won` already."""
+    and whether one has `won` already: then `number` says which, `reason` why."""
 
     role: Literal["draft", "refine"]
     number: int = 0
@@ -38,6 +37,7 @@ class Part(NamedTuple):
     scorer: str = ""
     edits: bool = False
     won: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,14 @@ class Drafting:
     @property
     def unknown(self) -> Inputs | None:
         """The input of a refined picture whose draft is not chosen yet."""
-        return Inputs((DRAFT,), unknown=True) if self.edits else None
+        if not self.edits:
+            return None
+        chosen, base = self.drafts.choice, self.drafts.base
+        assert chosen is not None
+        assert base is not None
+        form: Any = base.wire_format or "png"
+        given = Given(form, chosen.size_plan.size.width, chosen.size_plan.size.height, 0)
+        return Inputs((DRAFT,), unknown=True, given={DRAFT: given})
 
 
 def drafting_of(row: Row, place: Place, context: Context, plain: Blueprint) -> Drafting | None:
@@ -98,30 +105,37 @@ def _refusal(row: Row, strategy: Strategy) -> str:
 
 def _drafts(row: Row, place: Place, context: Context, plain: Blueprint, strategy: Strategy) -> Blueprint:
     """The drafts' blueprint: the shape of the picture, on the cheap model. What only the good model knows is left
-    out of it."""
+    out of it. Where the model's own size of that shape costs more than the picture's size, it is the latter."""
     assert plain.choice is not None
     size = plain.choice.size_plan
     width, height = size.width or size.size.width, size.height or size.size.height
     shared = gcd(width, height)
-    asked: dict[str, Any] = {name: None for name in _NOT_DRAFTED if name != "needs_text"}
-    copy = row.model_copy(
-        update=asked
-        | {
-            "prompt": said(row),
-            "needs_text": False,
-            "aspect_ratio": f"{width // shared}:{height // shared}",
-            "fit": "cover",
-            "strategy": "plain",
-            "provider": PLACEHOLDER if row.provider == PLACEHOLDER else None,
-        }
-    )
     target = Target("budget", strategy.models)
     routes = replace(context.routes, default=target, subjects={}, use_cases={})
-    found = _planned(copy, place, replace(context, routes=routes, renditions=()))
-    finish = Finish(fit="none", format=found.finish.format)
-    return replace(found, finish=finish, premium=0, notes=())
+    inner = replace(context, routes=routes, renditions=())
+    shapes = ({"aspect_ratio": f"{width // shared}:{height // shared}"}, {"size": f"{width}x{height}"})
+    found = [_planned(_draft_row(row, shape), place, inner) for shape in shapes]
+    best = min(found, key=_dearness)
+    finish = Finish(fit="none", format=best.finish.format)
+    return replace(best, finish=finish, premium=0, notes=())
 
 
+def _draft_row(row: Row, shape: dict[str, Any]) -> Row:
+    """What a draft of `row` is asked for by."""
+    asked: dict[str, Any] = {name: None for name in _NOT_DRAFTED if name != "needs_text"}
+    asked |= {"prompt": said(row), "needs_text": False, "fit": "cover", "strategy": "plain"}
+    asked |= {"provider": PLACEHOLDER if row.provider == PLACEHOLDER else None, "aspect_ratio": None}
+    return row.model_copy(update=asked | shape)
+
+
+def _dearness(drafts: Blueprint) -> tuple[bool, int]:
+    """Sorts refused ones last, then by price."""
+    price = drafts.choice.unit.expected if drafts.choice else None
+    return bool(drafts.refusal) or price is None, price or 0
+
+
+#: What is made of a draft is made as any picture is, and waited for.
+_PLAIN: dict[str, Any] = {"strategy": "plain", "lane": "live"}
 #: Fields of a row that say nothing about its drafts.
 _NOT_DRAFTED = (
     "use_case", "subject", "needs_text", "text", "model", "quality", "tier", "size", "accept", "lane", "format",
@@ -138,7 +152,7 @@ def _refine(row: Row, place: Place, context: Context, plain: Blueprint) -> tuple
         note = BY_PROMPT.format(model=chosen.model.name)
         return replace(plain, notes=(*plain.notes, note)), False
     named = chosen.model.name if row.provider == PLACEHOLDER else f"{chosen.offer.provider}/{chosen.model.name}"
-    copy = row.model_copy(update={"model": named, "quality": chosen.quality, "image": DRAFT, "strategy": "plain"})
+    copy = row.model_copy(update={"model": named, "quality": chosen.quality, "image": DRAFT} | _PLAIN)
     found = _planned(copy, place, context)
     if found.refusal or found.choice is None:
         return found, True
@@ -147,6 +161,6 @@ def _refine(row: Row, place: Place, context: Context, plain: Blueprint) -> tuple
 
 def _planned(row: Row, place: Place, context: Context) -> Blueprint:
     try:
-        return blueprint_of(row, place, context)
+        return blueprint_of(row, place, replace(context, lane=None))  # one after the other: each is waited for
     except UsageError as problem:
         return Blueprint(refusal=str(problem))

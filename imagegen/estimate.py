@@ -31,7 +31,8 @@ Counted = PlannedState | Literal["shared"]
 @dataclass(slots=True)
 class Line:
     """The totals of one group, in nanodollars. `pictures` are all that will be there afterwards: `paid` are
-    bought (or, as placeholders, drawn), `there` are there already, `shared` are bought with an equal row.
+    bought (or, as placeholders, drawn), `there` are there already, `shared` are bought with an equal row. `drafts`
+    of the pictures are made only to choose from.
     `guessed` is the part of `cost` that is no exact price. `unpriced` cannot be bought: nobody knows for how much."""
 
     model: str
@@ -41,13 +42,14 @@ class Line:
     paid: int = 0
     there: int = 0
     shared: int = 0
+    drafts: int = 0
     cost: Nano = 0
     guessed: Nano = 0
     unpriced: int = 0
 
     def merge(self, other: Line) -> None:
         """Count a whole group in."""
-        for name in ("pictures", "paid", "there", "shared", "cost", "guessed", "unpriced"):
+        for name in ("pictures", "paid", "there", "shared", "drafts", "cost", "guessed", "unpriced"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
@@ -83,7 +85,7 @@ class Totals:
     """What was planned so far. `premium` is what all pictures would cost on the comparison model (None: not
     known for some); `real` what the placeholders' own models would cost, `real_unknown` of them without a
     known price; `dearest` the dearest single picture. `unknown` may have been paid for and `flawed` were,
-    for nothing: neither is bought again."""
+    for nothing: neither is bought again. `queued` are bought through a queue, which spares `spared`."""
 
     rows: int = 0
     refused: int = 0
@@ -93,6 +95,8 @@ class Totals:
     real: Nano = 0
     real_unknown: int = 0
     dearest: Nano = 0
+    queued: int = 0
+    spared: Nano = 0
     refusals: list[Refusal] = field(default_factory=list)
     _lines: dict[tuple[str, str, str], Line] = field(default_factory=dict)
     _bought: set[int] = field(default_factory=set)
@@ -115,6 +119,7 @@ class Totals:
             line = self._line_of(planned)
             line.pictures += 1
             line.there += 1
+            line.drafts += draft.is_draft
         return state
 
     def _buy(self, planned: Planned) -> Counted:
@@ -125,6 +130,7 @@ class Totals:
             return "buy"
         self._compare(blueprint.premium)
         line.pictures += 1
+        line.drafts += planned.draft.is_draft
         mark = int(key[:15], 16) if key else 0  # 60 bits: the largest int that takes no more than 32 bytes
         if mark in self._bought:
             line.shared += 1
@@ -135,6 +141,9 @@ class Totals:
         if blueprint.unit.basis != "exact":
             line.guessed += cost
         self.dearest = max(self.dearest, cost)
+        if blueprint.lane == "batch":
+            self.queued += 1
+            self.spared += (blueprint.live_price(planned.row, planned.draft.inputs).expected or cost) - cost
         if line.is_placeholder:
             self._stand_in(planned)
         return "buy"
@@ -174,7 +183,7 @@ class Totals:
     def counts(self) -> PlanCounts:
         """The figures for machines; money in USD as text."""
         everything = self.all
-        return {
+        found: PlanCounts = {
             "rows": self.rows,
             "pictures": everything.pictures,
             "buy": everything.paid,
@@ -186,6 +195,9 @@ class Totals:
             "unpriced": everything.unpriced,
             "cost_usd": plain(everything.cost),
         }
+        if everything.drafts:
+            found["drafts"] = everything.drafts
+        return found
 
     @property
     def saving(self) -> Saving | None:

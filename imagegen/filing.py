@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from imagegen import background, names
 from imagegen import finish as finishing
-from imagegen import names
 from imagegen.domain.model import Finish, Rendition
 from imagegen.finish import EXTENSION, Finished
 from imagegen.keep import Desk
@@ -51,6 +51,7 @@ def file_away(
     """Finish `data` into the folder at `file` and its renditions beside it. `was` is the picture's file as we wrote
     it before, `had` its renditions: what a person edited since is left alone, what is no longer wanted is removed.
     Raises BadPicture, before anything is written, where a size cannot be reached."""
+    picture = background.removed(picture) if plan.without else picture
     finished = finishing.finish(data, plan, picture)
     smaller = [(each, _finished(data, plan, each, picture)) for each in plan.renditions]
     edited = was is not None and was[0] == file and _edited(desk.folder, was, finished.data)

@@ -46,8 +46,8 @@ class Watcher(Listener, Protocol):
     def refused(self, planned: Planned) -> None:
         """Planning refuses a picture."""
 
-    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None) -> None:
-        """The plan stands; work begins."""
+    def staged(self, counts: dict[str, int], estimate: Nano, budget: Nano | None, drafts: int = 0) -> None:
+        """The plan stands; work begins. `drafts` of what is to do are drafts."""
 
     def confirm(self, question: str) -> bool | None:
         """Ask the person; None when nobody is there to ask."""

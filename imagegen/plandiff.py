@@ -109,7 +109,9 @@ def _paired(before: PlanIndex, waiting: Mapping[int, list[bytes]], unlisted: Unl
 
 def _compared(old: Sequence[Picture], new: Sequence[Picture], unlisted: Unlisted) -> Iterator[Change]:
     """The change of a row that is in both plans, if there is one."""
-    then, now = min(zip(old, new, strict=False), key=_telling)
+    there = {picture["sample"]: picture for picture in new}
+    both = [(picture, there[picture["sample"]]) for picture in old if picture["sample"] in there]
+    then, now = min(both, key=_telling)
     fields, route, price = _fields(then, now), _route(then, now), (_nano(then, "price_usd"), _nano(now, "price_usd"))
     state = (then["state"], now["state"]) if _matters(_means(then), _means(now)) else None
     kind = _kind(fields, route, price[0] != price[1], now["state"], state)

@@ -43,9 +43,10 @@ class PlanIndex:
     def row(self, at: int) -> list[Picture]:
         """The pictures of a row."""
         self._file.seek(self._offsets[at])
-        first = json.loads(self._file.readline())
-        more = range(1, first["row"].get("n", 1))
-        return [first, *(json.loads(self._file.readline()) for _ in more)]
+        found = [json.loads(self._file.readline())]
+        while (said := json.loads(self._file.readline())).get("id") == found[0]["id"]:  # the last line is no picture
+            found.append(said)
+        return found
 
     def gone(self) -> dict[int, list[int]]:
         """The rows that were not found, by the row found before them (-1: none)."""

@@ -13,14 +13,17 @@ from typing import Any, Literal, NamedTuple
 
 from imagegen.blueprint import Blueprint, blueprint_of, said
 from imagegen.context import Context
+from imagegen.domain.drafts import ATTEMPTS_APART, DRAFT_SAMPLES
 from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.inputs import Inputs, has_inputs, named
 from imagegen.domain.model import Estimate
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key, Request
-from imagegen.domain.row import NOT_THE_PICTURE, Place, Placed, Row
-from imagegen.drafting import DRAFT_SAMPLES, Drafting, Part, drafting_of
+from imagegen.domain.row import Place, Placed, Row
+from imagegen.drafting import Drafting, Part, drafting_of
 from imagegen.errors import ManifestError
+from imagegen.kinds import fingerprint, kind_of
+from imagegen.queueing import waits
 
 __all__ = ["Context", "Draft", "Planned", "Seen", "doomed", "fingerprint", "plan"]
 
@@ -48,11 +51,13 @@ class Draft(NamedTuple):
     blueprint: Blueprint
     inputs: Inputs | None = None
     part: Part | None = None
+    #: Attempts at it that were paid for and are no use: the next is asked for.
+    tries: int = 0
 
     @property
     def asked(self) -> int:
         """The sample number in the Request."""
-        return self.part.asked if self.part else self.sample
+        return (self.part.asked if self.part else self.sample) + ATTEMPTS_APART * self.tries
 
     @property
     def is_draft(self) -> bool:
@@ -104,7 +109,8 @@ class Planned(NamedTuple):
     @property
     def most_each(self) -> Nano | None:
         """What one attempt reserves, where the row allows several."""
-        return None if self.most is None else -(-self.most // _attempts(self.draft))
+        attempts = _attempts(self.draft) - (self.state == "cached")
+        return self.most if not self.most else -(-self.most // attempts)
 
     @property
     def held(self) -> bool:
@@ -134,14 +140,14 @@ def plan(
     names a model or use case that does not exist.
     """
     memo: _Memo = {}
-    drafts, wanted = _drafts(rows, context, memo), False
+    drafts, wanted = _drafts(rows, context, memo, redo), False
     while chunk := list(islice(drafts, CHUNK)):
         seen: Sequence[Seen | None] = look(chunk) if look else (None,) * len(chunk)
-        for draft, known in zip(chunk, seen, strict=True):
-            if draft.is_draft and not wanted:
-                continue
+        for draft, known in _usable(chunk, seen, look, redo):
+            if draft.is_draft and not wanted and (known is None or known.state != "kept"):
+                continue  # it has served, or serves no more; what lies in the folder is told of
             asks = refuses if asked is None or draft.blueprint.provider in asked else None
-            planned = _checked(_planned(draft, None if draft.row.id in redo else known, asks), context)
+            planned = _checked(_planned(draft, known, asks), context)
             wanted = wanted if draft.is_draft else planned.held
             yield planned
 
@@ -167,11 +173,14 @@ def doomed(context: Context, refuses: Refuses) -> Callable[[Row], bool]:
 _Memo = dict[Any, tuple[Blueprint, Drafting | None]]
 
 
-def _drafts(rows: Iterable[Placed], context: Context, memo: _Memo) -> Iterator[Draft]:
+def _drafts(
+    rows: Iterable[Placed], context: Context, memo: _Memo, redo: frozenset[str] = frozenset()
+) -> Iterator[Draft]:
+    anew = replace(context, chosen=lambda slot: None)
     for row, place, name in rows:
         inputs = context.inputs(row, place) if has_inputs(row) else None
         native = inputs.native if inputs and row.size is None and row.aspect_ratio is None else None
-        shape = (_shape(row), native)
+        shape = (kind_of(row), native, waits(row, place, context))
         found = memo.get(shape)
         if found is None:
             if len(memo) >= MEMO:
@@ -183,7 +192,8 @@ def _drafts(rows: Iterable[Placed], context: Context, memo: _Memo) -> Iterator[D
             if drafting is None:
                 yield Draft(row, place, name, sample, blueprint, inputs)
             else:
-                yield from _drafted(Draft(row, place, name, sample, drafting.refine), drafting, context)
+                whole = Draft(row, place, name, sample, drafting.refine)
+                yield from _drafted(whole, drafting, anew if row.id in redo else context)
 
 
 def _drafted(draft: Draft, drafting: Drafting, context: Context) -> Iterator[Draft]:
@@ -199,32 +209,14 @@ def _drafted(draft: Draft, drafting: Drafting, context: Context) -> Iterator[Dra
     winner = context.chosen(refine.slot)
     inputs = drafting.unknown
     if winner and drafting.edits:
-        inputs = Inputs((winner.digest,), files=((winner.digest, winner.file),))
-    yield draft._replace(inputs=inputs, part=refine._replace(won=winner is not None))
+        given = {winner.digest: winner.given} if winner.given else {}
+        inputs = Inputs((winner.digest,), files=((winner.digest, winner.file),), given=given)
+    if winner:
+        refine = refine._replace(won=True, number=winner.number, reason=winner.reason)
+    yield draft._replace(inputs=inputs, part=refine)
     for part in drafts:
         sample = DRAFT_SAMPLES * (draft.sample + 1) + part.number
         yield draft._replace(sample=sample, blueprint=drafting.drafts, part=part)
-
-
-#: Fields that no blueprint depends on.
-_ROW_ONLY = frozenset({"id", "prompt", "tags", "callback_url", "priority", "deadline"})
-
-
-#: Fields of which a blueprint asks only whether they say anything.
-_SAID_OR_NOT = frozenset({"seed", "text", "mask", "control"})
-
-
-def _shape(row: Row) -> Any:
-    """What a blueprint depends on: every field that was set but those of the row alone."""
-    return tuple([(name, _weight(name, getattr(row, name))) for name in sorted(row.model_fields_set - _ROW_ONLY)])
-
-
-def _weight(name: str, value: Any) -> Any:
-    if name in _SAID_OR_NOT:
-        return value not in (None, "")
-    if name == "image":  # which ones, only the row's own Request says
-        return value if value is None else 1 if isinstance(value, str) else len(value)
-    return repr(value) if isinstance(value, dict | list) else value
 
 
 def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planned:
@@ -233,9 +225,11 @@ def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planne
         return Planned(draft, "kept", _moved(draft, seen), seen=seen, notes=blueprint.notes)
     if blueprint.refusal:
         return Planned(draft, "refused", blueprint.refusal, None, None)
-    if seen is not None:
-        return Planned(draft, seen.state, seen.reason, seen=seen, notes=blueprint.notes)
     price = blueprint.price(draft.row, draft.inputs)
+    if seen is not None:
+        more = _attempts(draft) - 1 if seen.state == "cached" else 0  # a rule may not accept what is there
+        most = None if price.most is None and more else more * (price.most or 0)
+        return Planned(draft, seen.state, seen.reason, most=most, seen=seen, notes=blueprint.notes)
     refusal = _refusal(draft, price, refuses)
     if refusal:
         return Planned(draft, "refused", refusal, None, None)
@@ -248,9 +242,21 @@ def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planne
 
 
 def _attempts(draft: Draft) -> int:
-    """How often a picture may be bought until it is accepted."""
+    """How often a picture may still be bought until it is accepted."""
     accept = draft.row.accept
-    return accept.attempts if accept and not draft.is_draft else 1
+    return accept.attempts - draft.tries if accept and not draft.is_draft else 1
+
+
+def _usable(
+    chunk: Sequence[Draft], seen: Sequence[Seen | None], look: Look | None, redo: frozenset[str]
+) -> Iterator[tuple[Draft, Seen | None]]:
+    """Each draft and what is known of it: the first attempt at it that is not known to be no use; else the last."""
+    for draft, known in zip(chunk, seen, strict=True):
+        at, there = draft, None if draft.row.id in redo else known
+        while look and there and there.state == "flawed" and _attempts(at) > 1:
+            at = at._replace(tries=at.tries + 1)
+            there = look([at])[0]
+        yield at, there
 
 
 def _checked(planned: Planned, context: Context) -> Planned:
@@ -283,15 +289,3 @@ def _moved(draft: Draft, seen: Seen) -> str:
     if draft.blueprint.refusal or now == then or not now:
         return ""
     return f"kept; would now go to {now} (--reroute makes it anew)"
-
-
-def fingerprint(row: Row, inputs: Inputs | None = None) -> str:
-    """Hash of what a row says about its picture, without the model that routes choose. Of its input pictures what is
-    in them counts, not what they are called."""
-    from imagegen.domain.request import digest, nfc
-
-    fields = row.model_dump(mode="json", exclude_defaults=True, exclude=set(NOT_THE_PICTURE))
-    fields["prompt"] = nfc(row.prompt)
-    if inputs:
-        fields |= inputs.said()
-    return digest(fields)

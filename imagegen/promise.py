@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from imagegen.blueprint import PLACEHOLDER
 from imagegen.context import Context
+from imagegen.domain.drafts import numbers
 from imagegen.domain.money import nano, plain, show
 from imagegen.domain.request import canonical
 from imagegen.domain.row import Place, Placed, Row
@@ -85,6 +86,7 @@ class PlannedRows(Manifest):
         return replace(
             context,
             today=date.fromisoformat(head["planned_on"]),
+            now=datetime.fromisoformat(head["planned_at"]) if "planned_at" in head else None,
             enabled=frozenset(head["enabled"]),
             allow_retired=head["allow_retired"],
             estimating=False,
@@ -120,7 +122,9 @@ class Promise:
         def keep(pictures: list[Planned]) -> list[Planned]:
             for picture in pictures:
                 name = (picture.row.id, picture.draft.sample)
-                line = next(line for line in lines if (line.said["id"], line.said["sample"]) == name)
+                line = next((line for line in lines if (line.said["id"], line.said["sample"]) == name), None)
+                if line is None:  # a draft whose place another had, or the picture itself
+                    raise self.plan.error(0, f"row {picture.row.id!r} would need drafts that are not in the plan")
                 broken = self._broken(picture, line.said)
                 if broken:
                     raise self._error(line, picture, broken)
@@ -130,7 +134,9 @@ class Promise:
 
     def _error(self, line: Line, picture: Planned, broken: tuple[str, str]) -> ManifestError:
         row = picture.row
-        name = f"{row.id!r} (picture {picture.draft.sample + 1} of {row.n})" if row.n > 1 else repr(row.id)
+        several, draft = f"picture {numbers(picture.draft.sample)[0] + 1} of {row.n}", picture.draft.is_draft
+        told = ", ".join([several] * (row.n > 1) + ["a draft"] * draft)
+        name = f"{row.id!r} ({told})" if told else repr(row.id)
         what, todo = broken
         todo = f"{todo}, or {self.plan.anew}" if todo else self.plan.anew
         return ManifestError(str(self.plan.path), line.number, 0, f"row {name} {what}", todo)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagegen import finish as finishing
-from imagegen.acceptance import Objection, objection
+from imagegen.acceptance import Objection, further, objection
 from imagegen.domain.money import show
 from imagegen.domain.outcome import Made, Outcome, Pending, Refused, Unknown
+from imagegen.domain.queue import QUEUED
 from imagegen.domain.request import canonical, canonical_json, key
 from imagegen.domain.result import Result, State
 from imagegen.filing import Filed, file_away, is_picture
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from imagegen.ledger import Ledger
     from imagegen.ledger.slip import LedgerSlip
 
-#: Why a picture is waiting.
-QUEUED = "in the provider's queue"
+#: How a sentence begins that says of a budget that it is used up.
+OVER_BUDGET = "the budget of"
 
 Write = Callable[[sqlite3.Connection], None]
 
@@ -76,7 +77,7 @@ def put_away(desk: Desk, job: Job, outcome: Outcome) -> Kept:
 
 def _state_of(outcome: Outcome) -> tuple[State, str, int | None]:
     if isinstance(outcome, Pending):
-        return "waiting", QUEUED, 0
+        return "waiting", outcome.reason or QUEUED, 0
     charge = outcome.charge.amount
     if isinstance(outcome, Made):
         return "made", "", charge
@@ -92,10 +93,10 @@ def _state_of(outcome: Outcome) -> tuple[State, str, int | None]:
 def _made(desk: Desk, job: Job, outcome: Made, paid: Paid) -> Kept:
     assert paid.held is not None
     reason = f"paid for, and no use: {paid.flaw}"
+    against = objection(job, outcome.artifact.data, paid.charge, paid.flaw)
+    if against and (paid.picture or against.request):
+        return _not_accepted(desk, job, against, paid, outcome)
     if paid.picture:
-        against = objection(job, outcome.artifact.data)
-        if against:
-            return _not_accepted(desk, job, against, paid, outcome)
         try:
             return _finished(desk, job, outcome, paid, paid.held, paid.picture)
         except BadPicture as problem:  # sound, but not for this size: another finish may do
@@ -115,29 +116,38 @@ def _not_accepted(
     desk: Desk, job: Job, against: Objection, paid: Paid | None = None, outcome: Outcome | None = None
 ) -> Kept:
     """The picture stays in the cache; the line goes on with the next attempt, or ends without a picture."""
-    request, charge = against.request, paid.charge if paid else 0
-    following = key(request) if request else ""
-    there = request is not None and desk.store.get(following) is not None
+    charge = paid.charge if paid else 0
 
     def write(connection: sqlite3.Connection) -> None:
         if paid:
             paid.write(connection, job.model, desk.now())
+        asked = against if job.redo else _usable(connection, against)
+        request, about = asked.request, asked.about
         if request is None:
             jobs.end(connection, job.id, "failed", cost=charge, reason=against.reason)
             return
-        about = against.about | ({"there": "cached", "held": [request.provider, request.address]} if there else {})
+        there = not job.redo and desk.store.get(key(request)) is not None
+        if there:
+            about = about | {"there": "cached", "held": [request.provider, request.address]}
         jobs.become(
             connection,
             job.id,
             provider=SHELF if there else about["accept"]["via"],
-            key=following,
+            key=key(request),
             request=canonical_json(canonical(request)),
             about=canonical_json(about),
             cost=charge or 0,
         )
 
-    result = None if request else result_of(job, "failed", reason=against.reason, cost=charge)
+    result = None if against.request else result_of(job, "failed", reason=against.reason, cost=charge)
     return Kept(job, result, write, charge, paid.basis if paid else "nothing", outcome)
+
+
+def _usable(connection: sqlite3.Connection, asked: Objection) -> Objection:
+    """The next attempt that is not known to be no use; the last where all are."""
+    while asked.request and attempts.flaw(connection, key(asked.request)) and (following := further(asked)):
+        asked = following
+    return asked
 
 
 def _finished(desk: Desk, job: Job, outcome: Made, paid: Paid, held: Held, picture: Picture) -> Kept:
@@ -285,4 +295,4 @@ def budget_sentence(no: Denied) -> str:
     """Why nothing more is bought, and what to do."""
     used = f"{show(no.spent)} spent" + (f", {show(no.reserved)} reserved" if no.reserved else "")
     on = "raise --budget to go on" if no.scope == "run" else f"run it again next {no.scope}, or raise budget.{no.scope}"
-    return f"the budget of {show(no.limit)} for this {no.scope} does not cover the next picture ({used}); {on}"
+    return f"{OVER_BUDGET} {show(no.limit)} for this {no.scope} does not cover the next picture ({used}); {on}"

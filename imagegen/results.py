@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from imagegen.domain.queue import provider_of
 from imagegen.domain.result import PRESENT, Result, State
 from imagegen.ledger.jobs import Job
 
@@ -19,8 +20,9 @@ def result_of(
     file: str | None = None,
     about: dict[str, Any] | None = None,
 ) -> Result:
-    """The line for people about `job`."""
+    """The line for people about `job`; `cost` comes on top of what earlier attempts at the picture took."""
     about = about if about is not None else json.loads(job.about)
+    cost = None if cost is None else cost + about.get("paid", 0)
     return as_result(
         {
             "row": job.row, "sample": job.sample, "state": state, "provider": (about.get("held") or [job.provider])[0],
@@ -43,7 +45,7 @@ def as_result(line: dict[str, Any], about: dict[str, Any]) -> Result:
         file=line["file"] if line["state"] in PRESENT else None,
         use_case=about.get("use_case"),
         model=line["model"],
-        provider=(about.get("held") or [line["provider"]])[0] or None,
+        provider=provider_of((about.get("held") or [line["provider"]])[0] or "") or None,
         stands_for=about.get("stands_for"),
         why=about.get("why"),
         reason=line["reason"],

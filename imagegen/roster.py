@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from imagegen.clock import Clock
 from imagegen.domain.model import Offer
+from imagegen.domain.queue import queue_of
 from imagegen.providers import Limits, Provider
 from imagegen.servers import OwnServer
 
@@ -115,3 +117,25 @@ BUILDERS: dict[str, Callable[[Post], Provider]] = {
 def build(name: str) -> Callable[[Post], Provider]:
     """The builder of the provider `name`; any other name is a server of the user's own."""
     return BUILDERS.get(name, compatible)
+
+
+#: What a batch of OpenAI's may hold: pictures, and bytes of its answer, which is read whole (100 pictures of 1024x1024
+#: in base64). The provider takes 50,000 requests, but gives everything back in one file.
+OPENAI_BATCH = Limits(max_batch=100, concurrency=2, most_bytes=320 * 2**20, keeps=30 * DAY)
+
+
+def _openai_queue(post: Post, clock: Clock) -> Provider:
+    from imagegen.providers.openai.batches import Batches
+    from imagegen.providers.wrap.queued import Queued
+
+    batches = Batches(post.api_key, post.base_url, post.offers)
+    return Queued(batches, _openai(post), OPENAI_BATCH, clock)
+
+
+#: Provider -> the builder of its queue, around the provider itself.
+QUEUED: dict[str, Callable[[Post, Clock], Provider]] = {"openai": _openai_queue}
+
+
+def queues(post: Callable[[str], Post], clock: Clock) -> dict[str, Provider]:
+    """Every queue that this version uses, under its name in the books."""
+    return {queue_of(name): builder(post(name), clock) for name, builder in QUEUED.items()}

@@ -5,20 +5,30 @@ Its `look` is what a plan sees of the world; it only reads.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from imagegen.context import Winner
+from imagegen.domain.given import Given
 from imagegen.domain.request import Key
 from imagegen.ledger import attempts, holdings
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.unknowns import short
 from imagegen.planner import Draft, Seen
 from imagegen.settings import Settings
-from imagegen.stores import Store
+from imagegen.stores import Held, Store
 
 PLACEHOLDER = "placeholder"
+
+
+def given_of(held: Held) -> Given | None:
+    """What is known of a picture that the store holds, as an input picture; None for one of unknown size."""
+    form = held.media_type.removeprefix("image/")
+    if form not in ("png", "jpeg", "webp", "avif") or not held.width or not held.height:
+        return None
+    return Given(form, held.width, held.height, held.bytes)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -64,9 +74,12 @@ class Shelf:
         """The draft that was chosen for `slot` earlier, if the cache still has it."""
         if self.store is None or self.reader is None:
             return None
-        found = self.reader.execute("SELECT key FROM choices WHERE slot = ?", (slot,)).fetchone()
+        found = self.reader.execute("SELECT key, facts FROM choices WHERE slot = ?", (slot,)).fetchone()
         held = self.store.get(found[0]) if found else None
-        return Winner(held.digest, str(self.store.path(held))) if held else None
+        if held is None:
+            return None
+        facts = json.loads(found[1])
+        return Winner(held.digest, str(self.store.path(held)), given_of(held), facts["index"], facts["reason"])
 
     def _kept(self, drafts: Sequence[Draft]) -> list[Seen | None]:
         if self._empty or self.reroute or self.reader is None or self.collection is None:

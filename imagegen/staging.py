@@ -5,15 +5,16 @@ Decides, does not do: the caller writes the lines.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from imagegen import filing, names
+from imagegen.domain.drafts import numbers
 from imagegen.domain.handoff import HANDED, HANDOFF
 from imagegen.domain.model import Finish, Rendition
 from imagegen.domain.request import Key, canonical, canonical_json
 from imagegen.domain.row import Row
-from imagegen.drafting import DRAFT_SAMPLES
 from imagegen.errors import ManifestError
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
@@ -26,6 +27,10 @@ SHELF = "shelf"
 #: The folder of the drafts, in the output folder.
 DRAFTS = "drafts"
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
+
+#: Why a run that only collects leaves a picture.
+COLLECTS = "not bought yet: `imagegen run` does that"
+NOTHING: Mapping[Key, tuple[str, str]] = {}
 
 #: The provider column of a line whose drafts are all there.
 CHOOSING = "choosing"
@@ -48,13 +53,20 @@ def stage(
     folder: OutputFolder,
     redo: frozenset[str] = frozenset(),
     brought: frozenset[Key] | None = None,
+    told: Mapping[Key, tuple[str, str]] = NOTHING,
+    *,
+    collects: bool = False,
 ) -> Staged:
-    """The line of the work list for `planned`. `brought` are pictures that a person brings: see `Order`."""
+    """The line of the work list for `planned`. `brought` are pictures that a person brings, `collects`:
+    nothing is bought: see `Order`. `told`: see `Ledger`."""
     row, blueprint = planned.row, planned.draft.blueprint
     there = planned.seen.evidence if planned.seen else None
     finish = finish_text(blueprint.finish)
     stem, extension = output_stem(planned.draft), EXTENSIONS[blueprint.finish.format]
-    state, provider, digest = _begins(planned, brought), blueprint.provider, None
+    state, provider, digest = _begins(planned, brought), blueprint.buyer, None
+    reason = HANDED if state == "waiting" else planned.reason or None
+    if state == "todo" and (planned.state == "buy" or (collects and row.accept)):
+        state, reason = _known(planned, told, row.id in redo, collects) or (state, reason)
     model, key, file, about = blueprint.model, planned.draft.key, f"{stem}.{extension}", _about(planned)
     among = filing.collides(stem, blueprint.finish)
     if among:
@@ -67,6 +79,7 @@ def stage(
         model, key, digest = there.model, there.key, there.digest
         facts = there.facts()
         had = facts.get("renditions") or {}
+        about |= {name: facts[name] for name in ("draft", "chosen", "score") if name in facts}
         about |= {"there": "kept", "held": [there.provider, there.address], "made": facts.get("made")}
         if blueprint.refusal:  # nothing can make it today: the picture stays as it was finished
             finish, file = there.finish, there.file
@@ -84,7 +97,9 @@ def stage(
     part = planned.draft.part
     if row.id in redo:
         about["redo"] = True
-    if planned.held:
+    if part and part.won:
+        about |= {"draft": part.number + 1, "chosen": part.reason}
+    if planned.held and state == "todo":
         assert part is not None
         state = "held"
         about["refine"] = {"slot": part.slot, "scorer": part.scorer, "edits": part.edits}
@@ -105,12 +120,12 @@ def stage(
         key=key,
         fingerprint=planned.draft.fingerprint,
         estimate=planned.cost if buying else 0 if planned.state != "refused" else None,
-        most=planned.most_each if buying else 0,
+        most=planned.most_each if buying or planned.state == "cached" else 0,
         premium=blueprint.premium,
         request=canonical_json(canonical(request)) if request else None,
         finish=finish,
         digest=digest,
-        reason=HANDED if state == "waiting" else planned.reason or None,
+        reason=reason,
         role=part.role if part else None,
         link=None if part is None else seq - 1 - part.number if part.role == "draft" else seq,
     )
@@ -131,6 +146,14 @@ def _begins(planned: Planned, brought: frozenset[Key] | None) -> str:
     if planned.draft.blueprint.provider == HANDOFF:
         return "todo" if planned.draft.key in (brought or ()) else "waiting"
     return "todo" if brought is None else "skipped"
+
+
+def _known(planned: Planned, told: Mapping[Key, tuple[str, str]], anew: bool, collects: bool) -> tuple[str, str] | None:
+    """The end of a picture of which more is known than the plan says, or that is not to be bought."""
+    known = told.get(planned.draft.key or "")
+    if known and (known[0] == "waiting" or not anew):
+        return known
+    return ("skipped", COLLECTS) if collects else None
 
 
 def finish_text(finish: Finish) -> str:
@@ -154,9 +177,9 @@ def finish_of(text: str) -> Finish:
 def output_stem(draft: Draft) -> str:
     """The output file's path without its extension: from the manifest's `output.name`, or the row's id."""
     stem = names.relative_path(draft.name) if draft.name else names.file_stem(draft.row.id)
-    sample = draft.sample // DRAFT_SAMPLES - 1 if draft.is_draft else draft.sample
-    stem = f"{stem}-{sample + 1}" if draft.row.n > 1 else stem
-    return f"{DRAFTS}/{stem}-{draft.part.number + 1}" if draft.part and draft.is_draft else stem
+    picture, number = numbers(draft.sample)
+    stem = f"{stem}-{picture + 1}" if draft.row.n > 1 else stem
+    return stem if number is None else f"{DRAFTS}/{stem}-{number + 1}"
 
 
 def _about(planned: Planned) -> dict[str, Any]:
@@ -176,6 +199,7 @@ def _about(planned: Planned) -> dict[str, Any]:
     if row.tags:
         about["tags"] = list(row.tags)
     if row.accept and not planned.draft.is_draft:
+        about |= {"tries": planned.draft.tries + 1} if planned.draft.tries else {}
         about["accept"] = row.accept.model_dump() | {"wording": row.text, "seed": row.seed, "via": blueprint.provider}
     if row.callback_url:
         about["callback"] = row.callback_url

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from imagegen.domain.outcome import Failed, Outcome, Refused
+from imagegen.domain.queue import provider_of
 from imagegen.ledger.jobs import Job
 
 
@@ -21,7 +22,7 @@ class Unusable:
     def heed(self, provider: str, came: Iterable[tuple[Job, Outcome]]) -> tuple[str, bool]:
         """Note what `came` of jobs at `provider`: why it, or a model of its, is not to be asked again ("" when it
         is), and whether that holds for all its models."""
-        why, whole = "", False
+        why, whole, provider = "", False, provider_of(provider)
         for job, outcome in came:
             if isinstance(outcome, Refused):
                 self.rejected.add(job.id)

@@ -9,23 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagegen import catalog as catalogs
+from imagegen import scoring
 from imagegen import settings as settings_of
+from imagegen.bearing import limits
 from imagegen.blueprint import PLACEHOLDER
+from imagegen.callbacks.address import checker
 from imagegen.catalog import Catalog
 from imagegen.catalog.fields import suggestion
 from imagegen.clock import Clock
 from imagegen.context import Context
+from imagegen.domain.handoff import BY_HAND, HANDOFF, Brought
 from imagegen.domain.model import Offer
+from imagegen.domain.request import Key
 from imagegen.domain.row import Placed, Row
 from imagegen.errors import ManifestError, SettingsError
 from imagegen.inputs import Sources
 from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
 from imagegen.planfile import is_plan
-from imagegen.providers import Limits, Provider
+from imagegen.providers import Provider
+from imagegen.roster import BUILDERS, DAY, KEEPS, Post, build, queues
 from imagegen.routing import Routes, load_routes
 from imagegen.routing.refusal import YET
 from imagegen.selection import Selection
+from imagegen.servers import variable
 from imagegen.settings import KEY_VARIABLES, Settings
 from imagegen.stores import Store
 
@@ -35,9 +42,9 @@ if TYPE_CHECKING:
     from imagegen.promise import Promise
 
 #: Providers that this version can call.
-SPOKEN = frozenset({"openai"})
-#: How many calls go out at once where nobody knows better.
-CONCURRENCY = 5
+SPOKEN = frozenset(BUILDERS)
+#: Providers that it cannot call; every other name is a server of the user's own.
+UNSPOKEN = frozenset({*KEY_VARIABLES, "local"}) - SPOKEN
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,9 @@ def project_of(
     _check_names(settings, catalog)
     context = context_of(settings, catalog, routes, estimating=estimating, allow_retired=allow_retired, today=today)
     sources = Sources(path.absolute().parent, settings.home, settings.picture_hosts)
-    context = replace(context, renditions=manifest.header.output.made_renditions, inputs=sources.resolve)
+    calls = _calls(settings, path, estimating)
+    context = replace(context, renditions=manifest.header.output.made_renditions, inputs=sources.resolve, calls=calls)
+    context = replace(context, lane=manifest.header.lane)
     return Project(manifest, settings, catalog, routes, context, sources=sources)
 
 
@@ -144,8 +153,15 @@ def _open_plan(
     _check_names(settings, catalog)
     now = context_of(settings, catalog, routes, allow_retired=allow_retired, today=today)
     sources = Sources(Path(rows.plan.head["manifest"]).absolute().parent, settings.home, settings.picture_hosts)
-    now = replace(now, renditions=rows.header.output.made_renditions, inputs=sources.resolve)
+    calls = _calls(settings, path)
+    now = replace(now, renditions=rows.header.output.made_renditions, inputs=sources.resolve, calls=calls)
+    now = replace(now, lane=rows.header.lane)
     return Project(rows, settings, catalog, routes, rows.as_planned(now), Promise(rows.plan, now), sources)
+
+
+def _calls(settings: Settings, path: Path, estimating: bool = False) -> Callable[[Row], str]:
+    """Why rows of the manifest at `path` cannot be told of by their callback_url."""
+    return checker(settings.callback_hosts, lambda: settings_of.webhook_secret(path.absolute().parent), estimating)
 
 
 def _check_names(settings: Settings, catalog: Catalog) -> None:
@@ -172,6 +188,7 @@ def context_of(
         catalog=catalog,
         routes=routes,
         today=today or datetime.now(UTC).date(),
+        now=None if today else datetime.now(UTC),
         enabled=_assumed(settings) if estimating and not enabled else enabled,
         missing=missing,
         addresses={name: settings.address_of(name) for name in settings.addresses},
@@ -179,6 +196,9 @@ def context_of(
         allow_retired=allow_retired,
         estimating=estimating,
         optimize=settings.optimize,
+        scorers=scoring.scorers,
+        accepts=scoring.accepts,
+        backgrounds=scoring.backgrounds,
     )
 
 
@@ -194,8 +214,15 @@ def enabled_providers(settings: Settings, catalog: Catalog) -> tuple[frozenset[s
     for name in catalog.providers():
         if settings.providers is not None and name not in settings.providers:
             missing[name] = "not listed under providers"
-        elif name not in SPOKEN:
-            missing[name] = YET
+        elif name == HANDOFF:
+            if settings.providers is None:
+                missing[name] = BY_HAND
+            else:
+                enabled.add(name)
+        elif name not in SPOKEN and name not in settings.servers:
+            missing[name] = YET if name in UNSPOKEN else f"no {variable(name)}"
+        elif name in settings.servers and settings.servers[name].needs_key and name not in settings.keys:
+            missing[name] = f"no {settings.servers[name].key_variable}"
         elif name not in settings.keys and name not in settings.addresses:
             missing[name] = f"no {KEY_VARIABLES[name][0]}"
         else:
@@ -212,23 +239,39 @@ def open_store(home: Path) -> Store:
 
 def providers(settings: Settings, catalog: Catalog, clock: Clock) -> dict[str, Provider]:
     """Every provider that this version can call, wrapped: retry(breaker(limit(provider)))."""
-    from imagegen.providers.openai import OpenAI
     from imagegen.providers.placeholder import Placeholder
     from imagegen.providers.wrap import breaking, limited, retrying
 
-    key = settings.keys.get("openai")
-    offers = _offers(catalog, "openai")
-    openai = OpenAI(
-        # Without a key no row is planned for it, but what earlier runs were answered is still collected.
-        api_key=key.reveal() if key else "" if "openai" in settings.addresses else "none",
-        base_url=settings.addresses.get("openai"),
-        offers=offers,
-        limits=limits(settings, "openai", offers),
-    )
+    def wrapped(name: str) -> Provider:
+        return retrying(breaking(limited(build(name)(_post(settings, catalog, clock, name)), clock), clock), clock)
+
     return {
         PLACEHOLDER: Placeholder(concurrency=settings.concurrency.get(PLACEHOLDER) or settings.workers or 4),
-        "openai": retrying(breaking(limited(openai, clock), clock), clock),
+        **{name: wrapped(name) for name in (*BUILDERS, *settings.servers)},
+        **queues(lambda name: _post(settings, catalog, clock, name), clock),
+        HANDOFF: by_hand(catalog),
     }
+
+
+def by_hand(catalog: Catalog, brought: Mapping[Key, Brought] | None = None) -> Provider:
+    """The person, and the pictures that he brought."""
+    from imagegen.providers.handoff import Handoff
+
+    return Handoff(_offers(catalog, HANDOFF), brought)
+
+
+def _post(settings: Settings, catalog: Catalog, clock: Clock, name: str) -> Post:
+    key, address = settings.keys.get(name), settings.addresses.get(name)
+    offers = _offers(catalog, name)
+    return Post(
+        name,
+        api_key=key.reveal() if key else "" if address else "none",
+        base_url=address,
+        offers=offers,
+        limits=replace(limits(settings, name, offers), keeps=KEEPS.get(name, DAY)),
+        server=settings.servers.get(name),
+        stopped=getattr(getattr(clock, "stop", None), "is_set", lambda: False),
+    )
 
 
 def announced_by(settings: Settings) -> Announced | None:
@@ -242,22 +285,6 @@ def announced_by(settings: Settings) -> Announced | None:
     found = listed(key.reveal(), address)
     own = settings.address_of("openai") is not None
     return Announced("openai", found.host, own, found.dates, found.trouble)
-
-
-def limits(settings: Settings, provider: str, offers: Mapping[str, Offer]) -> Limits:
-    """What a provider bears: the user's word first, then the catalogue's, the tightest of its models'."""
-
-    def least(name: str) -> Any:
-        return min((value for offer in offers.values() if (value := getattr(offer, name))), default=None)
-
-    return Limits(
-        max_batch=1,
-        concurrency=settings.concurrency.get(provider) or settings.workers or least("concurrency") or CONCURRENCY,
-        images_per_minute=least("images_per_minute"),
-        requests_per_minute=least("requests_per_minute"),
-        tokens_per_minute=least("tokens_per_minute"),
-        images_per_day=least("images_per_day"),
-    )
 
 
 def _offers(catalog: Catalog, provider: str) -> dict[str, Offer]:

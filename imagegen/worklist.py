@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any
 
 from imagegen import staging
-from imagegen.blueprint import PLACEHOLDER
 from imagegen.domain.given import Given
+from imagegen.domain.handoff import HANDOFF
 from imagegen.domain.request import Request
 from imagegen.domain.words import pictures, plural
 from imagegen.errors import Exit, ImagegenError, ManifestError, UsageError
@@ -115,7 +115,11 @@ def _heed(kit: Kit) -> None:
 
 def _write_chunk(kit: Kit, run: str, chunk: list[Planned], seq: int, order: Order) -> int:
     """How many of the lines that were written wait for a person."""
-    lines = [staging.stage(item, seq + n, kit.desk.folder, order.redo, order.brought) for n, item in enumerate(chunk)]
+    told, collects = kit.ledger.told, order.collects
+    lines = [
+        staging.stage(item, seq + n, kit.desk.folder, order.redo, order.brought, told, collects=collects)
+        for n, item in enumerate(chunk)
+    ]
     folds: dict[str, int] = {}
 
     def op(connection: Any) -> tuple[str, Any] | None:
@@ -131,7 +135,7 @@ def _write_chunk(kit: Kit, run: str, chunk: list[Planned], seq: int, order: Orde
     earlier = kit.ledger.write(op)
     if earlier:
         raise _same_file(chunk[folds[earlier[0]]], earlier[1])
-    return sum(line.state == "waiting" for line in lines)
+    return sum(line.state == "waiting" and line.provider == HANDOFF for line in lines)
 
 
 def _same_file(item: Planned, earlier: Any) -> ManifestError:

@@ -56,6 +56,7 @@ SUCCESSORS = [
     "flux-1.1-pro-ultra",
     "flux-kontext-pro",
     "flux-kontext-max",
+    "flux-fill",
     "flux-2-pro",
     "flux-2-max",
     "flux-2-flex",
@@ -105,7 +106,7 @@ def test_every_offer_holds_together(model: Model, offer: Offer) -> None:
     assert allows(offer.sizes, offer.sizes.default)
     assert (offer.batch_discount > 0) == ("batch" in offer.lanes)
     assert offer.max_inputs > 0 or not offer.can & {"edit", "mask"}
-    assert offer.formats
+    assert offer.formats or not offer.sizes.exact
     assert offer.api_name
     if offer.price is not None:
         assert offer.price.source
@@ -339,7 +340,7 @@ def test_a_gpu_that_is_not_there_is_an_error_with_a_suggestion(asked: str) -> No
 
 def test_providers_are_those_of_the_design() -> None:
     """Every provider but the placeholder serves something."""
-    hosted = {"openai", "google", "replicate", "fal", "together", "bfl", "stability"}
+    hosted = {"openai", "google", "vertex", "replicate", "fal", "together", "bfl", "stability"}
     assert CATALOG.providers() == tuple(sorted(hosted | {"local", "handoff"}))
 
 

@@ -33,7 +33,7 @@ from imagegen.manifest.header import Budget, Header, ImportTable, Output, Rendit
 from tests.cloud import Cloud
 
 ROOT = Path(__file__).parents[1]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 EXAMPLES = sorted((ROOT / "examples").rglob("README.md"))
 PAGES = [ROOT / "README.md", *DOCS, *EXAMPLES]
 ALL = [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))]
@@ -279,7 +279,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_readme_lists_every_page() -> None:
     """Whoever reads the README finds every page of docs."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\]\((docs/[\w-]+\.md)\)", text)) == {name_of(page) for page in DOCS}
+    assert set(re.findall(r"\]\((docs/[\w/-]+\.md)\)", text)) == {name_of(page) for page in DOCS}
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=name_of)

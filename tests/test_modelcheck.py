@@ -222,7 +222,7 @@ def test_models_count_by_their_worst_offer() -> None:
         uses.of("gemini-3.1-flash-image", provider).lists.append("art")
     every = findings(uses, catalogue.load(), TODAY, None, chooser)
     assert {each.offer.provider: each.level for each in every} == {"google": "notice", "fal": "later"}
-    assert every[0].remarks == ("fal still serves it",)
+    assert every[0].remarks == ("fal and vertex still serve it",)
     assert count(every) == {"retired": 0, "warning": 0, "notice": 1, "later": 0, "fine": 0}
 
 

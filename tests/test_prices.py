@@ -13,7 +13,10 @@ from imagegen.domain.money import nano
 from imagegen.prices import (
     INPUT_TOKENS,
     INPUT_TOKENS_AT_MOST,
+    TEXT_OUT_AT_MOST,
+    by_seconds,
     discounted,
+    from_token_counts,
     from_usage,
     image_tokens,
     prompt_cost,
@@ -244,3 +247,46 @@ def test_usage_says_nothing_about_a_price_per_image() -> None:
 def test_a_discount_rounds_up(amount: int, percent: int, left: int) -> None:
     """Half of 101 nanodollars is 51."""
     assert discounted(amount, percent) == left
+
+
+@pytest.mark.parametrize(
+    ("seconds", "amount"), [(0, 0), (6, 5_850_000), (0.1, 97_500), (2.345678, 2_287_037), (1e-07, 1), (60, 58_500_000)]
+)
+def test_seconds_cost_what_they_are_written_as(seconds: float, amount: int) -> None:
+    """Time counts as the figure says, not as the float nearest to it, and is rounded up to the nanodollar."""
+    assert by_seconds(975_000, seconds) == amount
+
+
+def test_text_beside_a_picture_is_set_aside_and_not_expected() -> None:
+    """Where thinking is billed, so much more is reserved; the estimate shown stays the picture's."""
+    plain = price("tokens", tokens={"1K": 1120}, image_out=nano("30"))
+    thinking = price("tokens", tokens={"1K": 1120}, image_out=nano("30"), text_out=nano("7.5"))
+    size = Size(1024, 1024, "1:1", "1K")
+    before, after = unit(plain, size, None), unit(thinking, size, None)
+    assert before.most is not None
+    assert after.expected == before.expected == nano("0.0336")
+    assert after.most == before.most + TEXT_OUT_AT_MOST * 7500
+
+
+@pytest.mark.parametrize(
+    ("usage", "pictured", "cost"),
+    [
+        ({"promptTokenCount": 100}, False, 100 * 1),
+        ({"promptTokenCount": 100, "promptTokensDetails": [{"modality": "IMAGE", "tokenCount": 60}]}, False, 40 + 120),
+        ({"promptTokenCount": 1, "candidatesTokenCount": 10}, True, 1 + 10 * 30),
+        ({"promptTokenCount": 1, "candidatesTokenCount": 10}, False, 1 + 10 * 7),
+        ({"promptTokenCount": 1, "thoughtsTokenCount": 10}, True, 1 + 10 * 7),
+    ],
+)
+def test_token_counts_in_googles_shape(usage: dict[str, Any], pictured: bool, cost: int) -> None:
+    """Each kind of token at its own rate, here in nanodollars a token."""
+    amounts = {"text_in": 10**6, "image_in": 2 * 10**6, "image_out": 30 * 10**6, "text_out": 7 * 10**6}
+    assert from_token_counts(price("tokens", **amounts), usage, pictured) == cost
+
+
+def test_text_without_a_rate_costs_what_a_picture_does() -> None:
+    """A price that tells none is never too low; one that is not by token says nothing about tokens."""
+    usage = {"promptTokenCount": 0, "thoughtsTokenCount": 10}
+    assert from_token_counts(price("tokens", image_out=30 * 10**6), usage, True) == 300
+    with pytest.raises(ValueError, match="says nothing about a price by image"):
+        from_token_counts(price("image"), usage, True)

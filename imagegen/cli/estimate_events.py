@@ -71,9 +71,8 @@ def _whole(answer: Answer) -> Estimate:
 
 
 def _figures(line: Line) -> Figures:
-    return {
+    found: Figures = {
         "pictures": line.pictures,
-        **({"drafts": line.drafts} if line.drafts else {}),
         "paid": line.paid,
         "there": line.there,
         "shared": line.shared,
@@ -81,6 +80,9 @@ def _figures(line: Line) -> Figures:
         "cost_usd": plain(line.cost),
         "estimated_usd": plain(line.guessed),
     }
+    if line.drafts:
+        found["drafts"] = line.drafts
+    return found
 
 
 def _renditions(found: Renditions) -> EstimateRenditions:

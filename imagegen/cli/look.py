@@ -26,6 +26,7 @@ Manifest = Annotated[
 Routes = Annotated[str | None, typer.Option(help="Routing preset: current or guide.")]
 Model = Annotated[str | None, typer.Option(help="Plan every row for this model.")]
 Provider = Annotated[str | None, typer.Option(help="Plan every row for this provider; placeholder costs nothing.")]
+Number = Annotated[int | None, typer.Option("--n", min=1, max=100, help="Count so many pictures of every row.")]
 Optimize = Annotated[
     Literal["route", "cost"] | None, typer.Option(help="route: the first that can; cost: the cheapest.")
 ]
@@ -45,6 +46,7 @@ def opened(
     routes: str | None = None,
     model: str | None = None,
     provider: str | None = None,
+    n: int | None = None,
     optimize: str | None = None,
     catalog: list[Path] | None = None,
     budget: str | None = None,
@@ -62,7 +64,7 @@ def opened(
         "catalog": [str(path.absolute()) for path in catalog] if catalog else None,
         "budget": {"run": budget} if budget is not None else None,
     }
-    given = (("model", model), ("provider", provider), ("lane", lane))
+    given = (("model", model), ("provider", provider), ("lane", lane), ("n", n))
     set_fields = {name: value for name, value in given if value}
     return open_project(manifest, flags, set_fields=set_fields, estimating=estimating, allow_retired=allow_retired)
 

@@ -42,6 +42,7 @@ def plan(
     routes: look.Routes = None,
     model: look.Model = None,
     provider: look.Provider = None,
+    n: look.Number = None,
     optimize: look.Optimize = None,
     lane: look.Lane = None,
     catalog: look.Catalog = None,
@@ -64,6 +65,7 @@ def plan(
         routes=routes,
         model=model,
         provider=provider,
+        n=n,
         optimize=optimize,
         catalog=catalog,
         budget=budget,
@@ -130,11 +132,10 @@ def as_event(planned: Planned, state: Counted) -> PlanRow:
     request, finish = planned.request, blueprint.finish
     model, provider = asked(planned)
     cost = 0 if state == "shared" else planned.cost
-    return {
+    event: PlanRow = {
         "event": "row",
         "id": draft.row.id,
         "sample": draft.sample,
-        **({"role": draft.part.role} if draft.part else {}),
         "state": state,
         "model": model.partition("@")[0] or None,
         "provider": provider or None,
@@ -153,6 +154,9 @@ def as_event(planned: Planned, state: Counted) -> PlanRow:
         "notes": list(planned.notes),
         "place": ":".join(str(part) for part in draft.place if part),
     }
+    if draft.part:
+        event["role"] = draft.part.role
+    return event
 
 
 def summary(project: Project, totals: Totals) -> PlanSummary:

@@ -49,6 +49,7 @@ def run(
     routes: Routes = None,
     model: Model = None,
     provider: Provider = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, max=100, help="Make so many pictures of every row.")] = None,
     budget: Budget = None,
     workers: Workers = None,
     optimize: Optimize = None,
@@ -88,7 +89,7 @@ def run(
     said = {
         "flags": flags,
         "set_fields": {
-            name: value for name, value in (("model", model), ("provider", provider), ("lane", lane)) if value
+            name: value for name, value in (("model", model), ("provider", provider), ("lane", lane), ("n", n)) if value
         },
         "output": str(folder.absolute()),
         "allow_retired": allow_retired,

@@ -197,7 +197,7 @@ def summary_event(summary: Summary) -> RunSummary:
     """The summary as the last JSON line. `cached` counts everything that was there, `kept` those of it
     that already lay in the folder."""
     counts = summary.counts
-    return {
+    event: RunSummary = {
         "event": "summary",
         "exit_code": summary.exit_code,
         "rows": summary.rows,
@@ -209,7 +209,6 @@ def summary_event(summary: Summary) -> RunSummary:
         "unknown": counts.get("unknown", 0),
         "waiting": counts.get("waiting", 0),
         "skipped": counts.get("skipped", 0),
-        **({"drafts": sum(summary.drafts.values())} if summary.drafts else {}),
         "estimated_usd": plain(summary.estimated),
         "spent_usd": plain(summary.spent),
         "unknown_at_most_usd": plain(summary.unknown_at_most),
@@ -218,6 +217,9 @@ def summary_event(summary: Summary) -> RunSummary:
         "stopped_by": summary.stopped_by,
         "seconds": round(summary.seconds, 3),
     }
+    if summary.drafts:
+        event["drafts"] = sum(summary.drafts.values())
+    return event
 
 
 def closing_words(summary: Summary) -> list[str]:

@@ -27,14 +27,20 @@ class Question:
     form: str = "Bearer {}"
 
 
-QUESTIONS = {"openai": Question("/models")}
+QUESTIONS = {
+    "openai": Question("/models"),
+    "together": Question("/v1/models"),
+    "bfl": Question("/v1/credits", "x-key", "{}"),
+    "stability": Question("/v1/user/balance"),
+}
 
 
 def look(settings: Settings, enabled: frozenset[str]) -> Iterator[Finding]:
     """One question to each provider that can be called."""
     for provider in sorted(enabled):
         address = settings.addresses.get(provider) or HOME_ADDRESSES.get(provider)
-        question = QUESTIONS.get(provider)
+        own = settings.servers.get(provider)
+        question = Question("/models") if own and not own.api_version else QUESTIONS.get(provider)
         if question is None or address is None:
             yield note("online", f"{provider}: not asked, no question is known that costs nothing")
         else:
@@ -55,14 +61,18 @@ def _asked(provider: str, address: str, question: Question, settings: Settings) 
     except (UnicodeError, ValueError):  # what no header may hold
         yield problem("online", f"{provider}: the key cannot be sent", "copy it anew")
         return
-    yield _answered(provider, host, response.status_code, time.monotonic() - began)
+    own = settings.servers.get(provider)
+    variable = own.key_variable if own else KEY_VARIABLES.get(provider, ("the key",))[0]
+    yield _answered(provider, host, response.status_code, time.monotonic() - began, variable if key else "")
     yield from _time(host, response.headers.get("date", ""), time.time())
 
 
-def _answered(provider: str, host: str, status: int, seconds: float) -> Finding:
-    variable = KEY_VARIABLES.get(provider, ("the key",))[0]
+def _answered(provider: str, host: str, status: int, seconds: float, variable: str) -> Finding:
+    """What an answer says; `variable` is where the key stands that was sent, "" when none was."""
     if status == 200:
-        return ok("online", f"{provider}: {host} answers in {seconds:.1f} s, and takes the key")
+        return ok("online", f"{provider}: {host} answers in {seconds:.1f} s" + (", and takes the key" * bool(variable)))
+    if status in (401, 403) and not variable:
+        return problem("online", f"{provider}: {host} wants a key ({status})", "set the variable of its key")
     if status in (401, 403):
         return problem("online", f"{provider}: {host} refuses the key ({status})", f"check {variable}")
     if status == 429:

@@ -26,7 +26,8 @@ _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY"
 def keys(settings: Settings, beside: Path | None) -> Iterator[Finding]:
     """Where each key comes from, and what is wrong with one as far as one can see without asking."""
     files = _dotenv(beside)
-    for provider, names in KEY_VARIABLES.items():
+    own = {name: (server.key_variable,) for name, server in settings.servers.items()}
+    for provider, names in {**KEY_VARIABLES, **own}.items():
         here = [name for name in names if os.environ.get(name, "").strip()]
         there = [name for name in names if files.get(name, "").strip() and name not in here]
         if not here and not there:
@@ -39,7 +40,7 @@ def keys(settings: Settings, beside: Path | None) -> Iterator[Finding]:
         else:
             yield ok("keys", text)
     known = {name for names in KEY_VARIABLES.values() for name in names}
-    for name in sorted({*os.environ, *files} - known):
+    for name in sorted({*os.environ, *files} - known - {variable for names in own.values() for variable in names}):
         meant = _meant(name, known)
         if meant is not None:
             yield note("keys", f"{name} is set, and nobody reads it", f"did you mean {meant}?")
@@ -70,8 +71,12 @@ def providers(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
         reasons.setdefault(why, []).append(name)
     for why, names in reasons.items():
         yield note("providers", f"{', '.join(names)}: {why}")
+    for name in sorted(set(settings.servers) - set(catalog.providers())):
+        place = _host(settings.addresses[name])
+        mend = "add one to a catalogue file, with an offer by that name: docs/providers/compatible.md"
+        yield note("providers", f"{name}: no model of the catalogue is served there ({place})", mend)
     if not enabled:
-        lacking = [KEY_VARIABLES[name][0] for name, why in missing.items() if why.startswith("no ")]
+        lacking = [why.removeprefix("no ") for why in missing.values() if why.startswith("no ")]
         mend = f"set {' or '.join(lacking)}; placeholders need no key: --provider placeholder" if lacking else ""
         yield problem("providers", "none can be called", mend or "list one under `providers`")
 

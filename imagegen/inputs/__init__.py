@@ -12,18 +12,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from threading import Event
 
 from imagegen.domain.given import Given
-from imagegen.domain.inputs import Inputs, has_inputs, images_of
+from imagegen.domain.inputs import AUTO, Inputs, has_inputs, images_of, mask_of
 from imagegen.domain.row import Place, Placed, Row
 from imagegen.errors import ManifestError
 from imagegen.inputs import local
 from imagegen.inputs.known import Known
 from imagegen.inputs.local import BadInput, Stamp, gather
+from imagegen.inputs.masks import Masks
 from imagegen.inputs.web import Fetched, Fetcher, NotFetched, shown
 
 __all__ = ["BadInput", "Sources", "gather"]
@@ -46,12 +48,18 @@ class Sources:
     of `home`. `hosts` may be asked though they are internal. One thread uses it."""
 
     def __init__(self, folder: Path, home: Path, hosts: frozenset[str] = frozenset()) -> None:
+        self._given = folder, home, hosts
         self._folder, self._kept = folder, home / "inputs"
         self._hosts, self._known = hosts, Known(home / "inputs")
+        self._masks = Masks(self._kept, self._known)
         self._memo: dict[str, tuple[Stamp, str]] = {}
         self._looks: dict[str, Given] = {}
         self._asked: dict[str, str] = {}
         self._running = False
+
+    def another(self) -> Sources:
+        """The same for another thread."""
+        return Sources(*self._given)
 
     def resolve(self, row: Row, place: Place) -> Inputs:
         """The input pictures of `row`. Raises ManifestError at `place` for a file that is missing or no picture."""
@@ -63,7 +71,11 @@ class Sources:
             if name is None:
                 return None
             try:
-                digest, path = self._found(name)
+                if field == "mask" and name == AUTO:
+                    name = f"{AUTO}:{images[0]}"
+                    digest, path = self._masks.found(images[0] if images else None)
+                else:
+                    digest, path = self._found(name)
                 if digest is not None:
                     given[digest] = self._look(digest, path)
             except BadInput as problem:
@@ -75,7 +87,7 @@ class Sources:
             return digest
 
         images = tuple(found("image", name) or "" for name in images_of(row))
-        mask, control = found("mask", row.mask), found("control", row.control)
+        mask, control = found("mask", mask_of(row)), found("control", row.control)
         trouble = next((each for each in troubles if each), "")
         return Inputs(images, mask, control, tuple(files.items()), bool(troubles), trouble, given)
 
@@ -102,11 +114,25 @@ class Sources:
                 urls = self._unfetched([placed.row for placed in chunk if wanted(placed.row)], refetch, doomed)
                 if urls:
                     self._fetch(urls, heed, note)
+                for row in (placed.row for placed in chunk if mask_of(placed.row) == AUTO):
+                    if wanted(row) and not doomed(row):
+                        self._make_mask(row, note)
+                        heed()
                 yield from chunk
                 self._known.commit()
         finally:
             self._known.commit()
             self._known.close()
+
+    def _make_mask(self, row: Row, note: Callable[[str], None]) -> None:
+        """The mask of a row that leaves it to us, unless its picture cannot be had."""
+        with suppress(BadInput):  # told where the row is planned
+            digest, path = self._found(images_of(row)[0])
+            if digest is not None and (why := self._masks.make(digest, path)):
+                told = f"{AUTO}:{digest}"
+                if told not in self._asked:
+                    self._asked[told] = f"no mask can be made of {_short(images_of(row)[0])}: {why}"
+                    note(self._asked[told])
 
     def _found(self, name: str) -> tuple[str | None, str]:
         """Digest and path of what a row calls `name`; None for what was never fetched. Raises BadInput."""

@@ -191,8 +191,7 @@ def lines(
 def chosen_from(connection: sqlite3.Connection, run: str, link: int) -> list[tuple[Any, ...]]:
     """The drafts of the line `link`, of each what `DRAFT_LINE` names, in their order."""
     return connection.execute(
-        f"SELECT {DRAFT_LINE} FROM jobs"
-        " WHERE run = ? AND link = ? AND role = 'draft' ORDER BY seq",
+        f"SELECT {DRAFT_LINE} FROM jobs WHERE run = ? AND link = ? AND role = 'draft' ORDER BY seq",
         (run, link),
     ).fetchall()
 

@@ -176,7 +176,7 @@ def _under(name: str | int, reader: Reader, value: Any, loose: bool) -> Any:
 
 
 READERS: dict[str, Reader] = dict.fromkeys(FIELDS, text) | {
-    **dict.fromkeys(("n", "seed", "steps", "priority", "encode_quality"), _whole),
+    **dict.fromkeys(("n", "drafts", "seed", "steps", "priority", "encode_quality"), _whole),
     **dict.fromkeys(("strength", "guidance"), _number),
     "max_price": _money,
     "needs_text": _flag,

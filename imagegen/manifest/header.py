@@ -203,7 +203,12 @@ def located(misfit: Misfit, root: Any, file: str) -> ManifestError:
 def _with_defaults(header: Header) -> Header:
     """`provider`, `model` and `lane` at the top are defaults of every row."""
     more = {name: value for name in ("provider", "model", "lane") if (value := getattr(header, name))}
-    return header.model_copy(update={"defaults": {**more, **header.defaults}})
+    defaults = {**more, **header.defaults}
+    if defaults.get("lane") != "batch":
+        return header.model_copy(update={"defaults": defaults})
+    # Only what a row says itself it insists on; see `Context.lane`.
+    del defaults["lane"]
+    return header.model_copy(update={"defaults": defaults, "lane": "batch"})
 
 
 def read_defaults(given: Any) -> dict[str, Any]:

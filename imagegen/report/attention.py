@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagegen.domain.money import show
-from imagegen.domain.result import State, Summary
+from imagegen.domain.result import Result, State, Summary
+
+_OPEN: tuple[State, ...] = ("unknown", "failed", "refused", "waiting", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,24 @@ def needs(summary: Summary) -> list[Need]:
         ("unknown", _unknown(summary), True),
         ("failed", "Run the same command again: what is made stays made and is not paid for twice.", True),
         ("refused", "Edit the rows in refused.csv and run that file.", True),
-        (
-            "waiting",
-            "In a provider's queue or with a person. imagegen collect fetches what is ready.",
-            False,
-        ),
+        ("waiting", _waiting(summary), False),
         ("skipped", "Not reached. Run the same command again to go on.", False),
     )
-    counts = summary.counts
-    return [Need(state, counts[state], todo, grave) for state, todo, grave in todos if counts.get(state)]
+    counts = {state: summary.noted(state) for state in _OPEN}
+    return [Need(state, counts[state], todo, grave) for state, todo, grave in todos if counts[state]]
+
+
+def wanting(result: Result) -> bool:
+    """Whether `result` needs attention. What becomes of a draft does not, but for its money: its picture tells."""
+    return result.state in _OPEN and (result.role != "draft" or result.state == "unknown")
+
+
+def _waiting(summary: Summary) -> str:
+    choose = "imagegen review shows the drafts to choose among; then run the same command again."
+    if summary.deciding == summary.pictures("waiting"):
+        return f"With a person: {choose}"
+    said = "In a provider's queue or with a person. imagegen collect fetches what is ready."
+    return f"{said} {choose}" if summary.deciding else said
 
 
 def _unknown(summary: Summary) -> str:

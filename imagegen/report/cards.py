@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
+from imagegen.domain.drafts import called
 from imagegen.domain.money import show
-from imagegen.domain.result import Result
-from imagegen.report.tables import encodable
+from imagegen.domain.result import PRESENT, Result
+from imagegen.report.drafts import Mini, mini
+from imagegen.report.tables import href
 from imagegen.report.tally import model_label
 
 #: Prompts longer than this, or on several lines, are folded to three lines.
@@ -16,7 +18,9 @@ _FOLDED = 110
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A picture with what stands under it. `href` is safe in an attribute and relative to the report."""
+    """A picture with what stands under it. `href` is safe in an attribute and relative to the report; "" for a
+    picture that is not there, though its drafts are. `chosen` says why one of `drafts` won, `drafted` what they
+    took."""
 
     name: str
     prompt: str
@@ -32,6 +36,9 @@ class Card:
     price: str
     size: str
     renditions: tuple[tuple[str, str], ...] = ()
+    drafts: tuple[Mini, ...] = ()
+    chosen: str = ""
+    drafted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +52,15 @@ class Entry:
     price: str
 
 
-def card(result: Result) -> Card:
-    """`result`, whose picture is present, as a card."""
+def card(result: Result, drafts: Sequence[Result] = ()) -> Card:
+    """`result`, whose picture or one of whose `drafts` is present, as a card."""
+    there = result.state in PRESENT
     size = f"{result.width} × {result.height}" if result.width and result.height else ""
     return Card(
         name=_name(result),
         prompt=result.prompt,
         long=len(result.prompt) > _FOLDED or "\n" in result.prompt,
-        href=href(result.file or ""),
+        href=href(result.file or "") if there else "",
         width=result.width,
         height=result.height,
         state=result.state,
@@ -63,6 +71,9 @@ def card(result: Result) -> Card:
         price=_price(result),
         size=" ".join(part for part in (size, result.format) if part),
         renditions=tuple((name, href(file)) for name, file in result.renditions.items()),
+        drafts=tuple(map(mini, drafts)),
+        drafted=show(sum(each.cost or 0 for each in drafts)) if any(each.cost for each in drafts) else "",
+        chosen=result.chosen if isinstance(result.chosen, str) else "" if there else result.reason or "",
     )
 
 
@@ -77,13 +88,8 @@ def entry(result: Result) -> Entry:
     )
 
 
-def href(file: str) -> str:
-    """The URL of `file` relative to the report. No name can become a scheme, a host or a query."""
-    return "./" + quote(encodable(file), safe="/")
-
-
 def _name(result: Result) -> str:
-    return f"{result.id} · {result.sample + 1}" if result.sample else result.id
+    return called(result.id, result.sample, sign="· ")
 
 
 def _price(result: Result) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from imagegen.domain.money import show
-from imagegen.domain.result import PRESENT, Summary
+from imagegen.domain.result import PRESENT, State, Summary
+from imagegen.domain.words import counted
 from imagegen.report.tally import Line, Tally, duration, ranked, saving
 
 #: Every state in the order of the bar: what is there first, then what is missing, the gravest first.
-STATES = ("made", "cached", "kept", "unknown", "failed", "refused", "waiting", "skipped")
+STATES: tuple[State, ...] = ("made", "cached", "kept", "unknown", "failed", "refused", "waiting", "skipped")
 #: Units of the bar's width; every state that has any gets at least `_LEAST` of them, so that one in a
 #: hundred thousand is still seen.
 _WIDTH = 1000
@@ -51,8 +52,10 @@ def figures(summary: Summary, count: Tally) -> list[Figure]:
 
 
 def _pictures(summary: Summary) -> Figure:
-    present = {state: summary.counts.get(state, 0) for state in STATES if state in PRESENT}
+    present = {state: summary.pictures(state) for state in STATES if state in PRESENT}
     note = ", ".join(f"{number:,} {state}" for state, number in present.items() if number)
+    drafts = sum(number for state, number in summary.drafts.items() if state in PRESENT)
+    note = ", ".join(part for part in (note, f"from {counted(drafts, 'draft')}" if drafts else "") if part)
     return Figure("Pictures", f"{sum(present.values()):,}", note or "none yet")
 
 
@@ -87,7 +90,7 @@ def _time(summary: Summary) -> Figure:
 
 def segments(summary: Summary) -> list[Segment]:
     """The bar of states: widths that add up to the whole, nothing too thin to be seen."""
-    counts = {state: summary.counts[state] for state in STATES if summary.counts.get(state)}
+    counts = {state: summary.noted(state) for state in STATES if summary.noted(state)}
     total = sum(counts.values())
     widths = {state: max(_LEAST, _WIDTH * count // total) for state, count in counts.items()}
     if widths:

@@ -16,9 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 from imagegen.domain.money import show
-from imagegen.domain.result import PRESENT, Summary
-from imagegen.report.attention import Need, needs
+from imagegen.domain.result import PRESENT, Result, Summary
+from imagegen.report.attention import Need, needs, wanting
 from imagegen.report.cards import Card, Entry, card, entry
+from imagegen.report.drafts import grouped
 from imagegen.report.figures import figures, segments, tables
 from imagegen.report.tables import Results, encodable
 from imagegen.report.tally import ranked, tally
@@ -46,9 +47,9 @@ def write_html(
         entries=lambda need: _entries(results, need, limit),
         listed=lambda need: need.count if need.grave else min(need.count, limit),
         cards=_cards(results, limit),
-        shown=min(limit, count.total.pictures),
+        shown=min(limit, count.total.pictures - count.total.drafts),
         states=[part.state for part in segments(summary) if part.state in PRESENT],
-        groups=[line.name for line in ranked(count.by_model) if line.pictures][:_CHIPS],
+        groups=[line.name for line in ranked(count.by_model) if line.pictures > line.drafts][:_CHIPS],
         tables=tables(count),
         total=count.total,
         other=summary.spent - count.total.spent,
@@ -63,11 +64,16 @@ def write_html(
 
 
 def _cards(results: Results, limit: int) -> Iterator[Card]:
-    return islice((card(result) for result in results() if result.state in PRESENT), limit)
+    found = (card(result, drafts) for result, drafts in grouped(results()) if _shown(result, drafts))
+    return islice(found, limit)
+
+
+def _shown(result: Result, drafts: list[Result]) -> bool:
+    return any(each.state in PRESENT for each in (result, *drafts))
 
 
 def _entries(results: Results, need: Need, limit: int) -> Iterator[Entry]:
-    found = (entry(result) for result in results() if result.state == need.state)
+    found = (entry(result) for result in results() if result.state == need.state and wanting(result))
     return found if need.grave else islice(found, limit)
 
 

@@ -8,7 +8,8 @@ from itertools import islice
 
 from imagegen.domain.money import show
 from imagegen.domain.result import Result, Summary
-from imagegen.report.attention import needs
+from imagegen.report.attention import needs, wanting
+from imagegen.report.figures import STATES
 from imagegen.report.tables import encodable
 from imagegen.report.tally import duration, saving
 
@@ -23,10 +24,11 @@ def markdown_summary(summary: Summary, results_needing_attention: Iterable[Resul
     parts = [f"## imagegen: {escape(summary.manifest) or 'run'}", _figures(summary)]
     if summary.stopped_by:
         parts.append(f"**Stopped early:** {escape(summary.stopped_by)}")
-    wanting = needs(summary)
-    if wanting:
-        parts.append("\n".join(f"- **{need.count:,} {need.state}**: {escape(need.todo)}" for need in wanting))
-        parts.append("\n".join(_rows(results_needing_attention, sum(need.count for need in wanting))))
+    wanted = needs(summary)
+    if wanted:
+        parts.append("\n".join(f"- **{need.count:,} {need.state}**: {escape(need.todo)}" for need in wanted))
+        found = (result for result in results_needing_attention if wanting(result))
+        parts.append("\n".join(_rows(found, sum(need.count for need in wanted))))
     parts += [f"> {escape(note)}" for note in summary.notes]
     return "\n\n".join(parts) + "\n"
 
@@ -40,8 +42,10 @@ def escape(text: str) -> str:
 
 
 def _figures(summary: Summary) -> str:
-    figures = [("rows", f"{summary.rows:,}")]
-    figures += [(state, f"{count:,}") for state, count in summary.counts.items() if count]
+    drafts = sum(summary.drafts.values())
+    figures = [("rows", f"{summary.rows - drafts:,}")]
+    figures += [(state, f"{summary.noted(state):,}") for state in STATES if summary.noted(state)]
+    figures += [("drafts", f"{drafts:,}")] if drafts else []
     figures += [("spent", show(summary.spent)), ("estimated", show(summary.estimated)), *_comparison(summary)]
     figures.append(("time", duration(summary.seconds)))
     rows = ("| " + " | ".join(cells) + " |" for cells in zip(*figures, strict=True))

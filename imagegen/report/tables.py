@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, TextIO
+from urllib.parse import quote
 
 from imagegen.domain.money import plain
 from imagegen.domain.result import Result
@@ -44,6 +45,9 @@ COLUMNS = (
     "digest",
     "original",
     "place",
+    "role",
+    "score",
+    "chosen",
 )
 
 #: The last column of refused.csv: for the reader, not part of the manifest.
@@ -63,6 +67,11 @@ _LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 def encodable(text: str) -> str:
     """`text` with lone surrogates, which no file in UTF-8 can hold, as U+FFFD."""
     return _SURROGATE.sub("\ufffd", text)
+
+
+def href(file: str) -> str:
+    """The URL of `file` relative to the report. No name can become a scheme, a host or a query."""
+    return "./" + quote(encodable(file), safe="/")
 
 
 def guard(text: str) -> str:
@@ -119,13 +128,16 @@ def write_refused(results: Results, out: TextIO) -> int:
 
 
 def _refused(results: Iterable[Result]) -> Iterator[Result]:
-    return (result for result in results if result.state == "refused")
+    return (result for result in results if result.state == "refused" and result.role != "draft")
 
 
 def _cell(name: str, value: Any) -> str:
-    """A value as a table cell: nothing for None, true/false, tags by commas, JSON for what has parts."""
+    """A value as a table cell: nothing for None, true/false, tags by commas, of a score its value, JSON for what else
+    has parts."""
     if value is None:
         return ""
+    if name == "score" and isinstance(value, dict):
+        value = value["value"]
     if isinstance(value, bool):
         return "true" if value else "false"
     if name == "tags" and isinstance(value, list | tuple) and not any(re.search("[,;]", tag) for tag in value):

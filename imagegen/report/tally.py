@@ -14,10 +14,12 @@ SHOWN = 40
 
 @dataclass(slots=True)
 class Line:
-    """The totals of one group. Money in nanodollars; what nobody knows is counted in `unpriced`, not as 0."""
+    """The totals of one group. Money in nanodollars; what nobody knows is counted in `unpriced`, not as 0.
+    `drafts` of the pictures were made only to choose from."""
 
     name: str
     pictures: int = 0
+    drafts: int = 0
     made: int = 0
     missing: int = 0
     spent: Nano = 0
@@ -32,6 +34,7 @@ class Line:
     def add(self, result: Result) -> None:
         """Count `result` in."""
         self.pictures += result.state in PRESENT
+        self.drafts += result.state in PRESENT and result.role == "draft"
         self.made += result.state == "made"
         self.missing += result.state not in PRESENT
         self.spent += result.cost or 0
@@ -40,7 +43,7 @@ class Line:
 
     def merge(self, other: Line) -> None:
         """Count a whole group in."""
-        for name in ("pictures", "made", "missing", "spent", "estimated", "unpriced"):
+        for name in ("pictures", "drafts", "made", "missing", "spent", "estimated", "unpriced"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 

@@ -127,6 +127,11 @@ def _lack(row: Row, offer: Offer, wish: Wish, terms: Terms) -> str:
     lacks = [what for capability, what in _needs(row, wish) if capability not in offer.can]
     if lacks:
         return f"cannot {' or '.join(lacks)}"
+    if offer.provider == HANDOFF and row.provider != PLACEHOLDER:
+        if wish.strategy != "plain":
+            return f"is made by hand, and not by way of drafts (strategy {wish.strategy})"
+        if row.accept is not None and row.accept.attempts > 1:
+            return "is made by hand: nobody buys further attempts (accept.attempts)"
     given = (1 if isinstance(row.image, str) else len(row.image)) if row.image is not None else 0
     if max(given, terms.input_count) > offer.max_inputs:
         return f"takes at most {offer.max_inputs} input pictures, the row has {max(given, terms.input_count)}"

@@ -193,7 +193,13 @@ def _texts(field: Field) -> Any:
     return str(field.value)
 
 
-_STRATEGY = {"models": _entries, "drafts": Field.count, "choose": Field.text}
+def _number(field: Field) -> int:
+    """A whole number: text in a catalogue file, a number in a manifest."""
+    whole = isinstance(field.value, int) and not isinstance(field.value, bool)
+    return (replace(field, value=str(field.value)) if whole else field).count()
+
+
+_STRATEGY = {"models": _entries, "drafts": _number, "choose": Field.text}
 _READERS = {
     "model": Field.text,
     "models": _entries,

@@ -80,13 +80,24 @@ def routes() -> Schema:
         "use_cases": _named(target),
         "prices": _named(shape(charges.per_image)),
         "premium": shape(Field.text),
+        "strategies": {"type": "object", "properties": dict.fromkeys(presets._STRATEGIES[1:], _strategy())},
+        "fallback": shape(lambda field: [item.one_of(*presets._FALLBACKS) for item in field.items()]),
     }
+    properties["strategies"]["additionalProperties"] = False
     properties["subjects"]["additionalProperties"] = False
     return {
         "type": "object",
         "properties": {name: _with_words(each, name, words) for name, each in properties.items()},
         "additionalProperties": target,
     }
+
+
+def _strategy() -> Schema:
+    """How pictures are drafted and refined."""
+    found = _mapping(presets._STRATEGY)
+    found["properties"]["models"]["items"]["required"] = ["model"]
+    found["properties"]["drafts"] |= {"minimum": 1, "maximum": presets.MOST_DRAFTS}
+    return found
 
 
 def known_use_cases() -> list[str]:

@@ -180,7 +180,7 @@ def test_old_prices_are_told_with_their_source(imagegen: Imagegen) -> None:
     done = imagegen("models", "check", "--today", "2026-11-22")
     assert "old price sdxl on replicate read 2026-05-31, 175 days ago: Replicate's price" in said(done.stdout)
     done = imagegen("models", "check", "--today", "2027-03-01", COLUMNS="80")
-    assert "old prices read 2026-11-22 99 days ago: gpt-image-2.5-flare, " in said(done.stdout)
+    assert "old prices read 2026-11-22 99 days ago: gemini-3-pro-image on vertex, gpt-image" in said(done.stdout)
     assert "sdxl on replicate read 2026-05-31, 274 days ago: " in said(done.stdout)
     assert max(map(len, done.stdout.splitlines())) <= 80
 

@@ -99,7 +99,7 @@ def test_for_people(imagegen: Imagegen) -> None:
     assert {line[:9].strip() for line in lines} == {"ok", "note", "problem"}
     (wrong,) = [line for line in lines if line.startswith("problem")]
     assert wrong[9:20].strip() == "providers"
-    assert "set OPENAI_API_KEY" in wrong
+    assert "OPENAI_API_KEY" in wrong
     assert imagegen("doctor", OPENAI_API_KEY=KEY).stdout.endswith("\n\nNothing stands in the way of a run.\n")
 
 

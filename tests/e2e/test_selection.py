@@ -15,7 +15,7 @@ ROWS = (
     "id: mug, prompt: A mug, tags: [kitchen, blue]",
     "id: cup, prompt: A cup, n: 2, tags: kitchen",
     "id: hat, prompt: A hat, tags: [blue]",
-    "id: nowhere, prompt: A ghost, model: midjourney",
+    "id: nowhere, prompt: A ghost, quality: none",
 )
 
 

@@ -37,6 +37,7 @@ def version_1(folder: Path) -> str:
         books.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?)", kept)
         for table in ADDED_3:
             books.execute(f"DROP TABLE {table}")
+        books.execute("DROP INDEX jobs_link")
         books.execute("ALTER TABLE jobs DROP COLUMN role")
         books.execute("ALTER TABLE jobs DROP COLUMN link")
         books.execute("ALTER TABLE attempts DROP COLUMN told")

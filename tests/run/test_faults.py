@@ -149,7 +149,8 @@ def test_a_stop_of_the_provider(place: Place, cloud: Cloud, case: Case) -> None:
     exit 5; when it is mended a second run makes what is missing."""
     ended = _run(place, cloud, case)
     _check(place, cloud, ended, case)
-    assert {state for name, state in ended.states.items() if name != SICK} <= {"made", "skipped"}
+    rest = "failed" if case.kind == "unverified" else "skipped"  # other models may be open to this key
+    assert {state for name, state in ended.states.items() if name != SICK} <= {"made", rest}
     assert sorted(ended.rows) == ROWS
     assert case.reason in ended.summary["stopped_by"]
     place.pictures(ended.rows)

@@ -85,7 +85,9 @@ EACH = "imagegen: 1\nsource:\n  file: t.csv\n  each: {{prompt: A, {name}: {value
 
 #: A value that a template for the field can become.
 ANGLES = dict.fromkeys(Row.model_fields, "front") | {
-    **dict.fromkeys(("n", "seed", "steps", "priority", "encode_quality", "strength", "guidance", "max_price"), "1"),
+    **dict.fromkeys(
+        ("n", "drafts", "seed", "steps", "priority", "encode_quality", "strength", "guidance", "max_price"), "1"
+    ),
     "needs_text": "true",
     "size": "'512x512'",
     "aspect_ratio": "'16:9'",
