@@ -1,6 +1,6 @@
-"""Everything in one manifest, killed at any moment: providers that answer at once and providers of jobs, a queue, edits
-with masks, drafts, priorities and callbacks. Nothing is bought twice, nothing is lost, and only calls that were in flight
-are unknown."""
+"""Everything in one manifest, killed at any moment: providers that answer at once and providers of jobs, a queue,
+edits with masks, drafts, priorities and callbacks. Nothing is bought twice, nothing is lost, and only calls that were
+in flight are unknown."""
 
 from __future__ import annotations
 
