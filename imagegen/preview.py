@@ -6,13 +6,15 @@ Only reads: no call goes out and nothing is created, not even in an empty home.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from imagegen.clock import SystemClock
+from imagegen.domain.given import Given
 from imagegen.domain.handoff import BY_HAND, HANDED, HANDOFF
+from imagegen.domain.request import Request
 from imagegen.domain.row import Placed
 from imagegen.domain.words import pictures
 from imagegen.errors import StorageError
@@ -88,7 +90,17 @@ def refusing(project: Project) -> tuple[Refuses, frozenset[str]]:
     """Asks a provider what it would refuse; and those that this version can ask. No key is needed for that."""
     keys = dict.fromkeys(KEY_VARIABLES, Secret("none"))
     known = providers(replace(project.settings, keys=keys), project.catalog, SystemClock())
-    return lambda request, given: known[request.provider].refuses(request, given), frozenset(known)
+    context = project.context
+
+    def refuses(request: Request, given: Mapping[str, Given]) -> str | None:
+        model = project.catalog.models.get(request.model)
+        offer = model.offer(request.provider) if model else None
+        here = request.provider not in context.served_elsewhere
+        if context.estimating and here and model and model.gone(context.today, offer):
+            return None  # it is priced as it was; nobody is asked for it
+        return known[request.provider].refuses(request, given)
+
+    return refuses, frozenset(known)
 
 
 def notes(project: Project, totals: Totals, retired: bool = True) -> list[str]:

@@ -20,6 +20,10 @@ rows:
 """
 
 
+#: A size that each of these models made.
+SIZES = {"imagen-3": "1024x1024", "imagen-4-ultra": "1024x1024", "flux-pro": "1024x1024", "dall-e-3-hd": "1792x1024"}
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> str:
     """A manifest with equal rows, a refused one, and one whose price nobody knows."""
@@ -59,6 +63,16 @@ def test_notes_say_what_was_assumed(imagegen: Imagegen, shop: str) -> None:
         "note: no key is set: every provider is assumed",
         "note: retired models are priced as they were: dall-e-3 (shut down 2026-05-12, use gpt-image-2.5-flare)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "cost"), [("imagen-3", "0.04"), ("imagen-4-ultra", "0.06"), ("flux-pro", "0.05"), ("dall-e-3-hd", "0.12")]
+)
+def test_a_retired_model_is_priced_as_it_was(imagegen: Imagegen, tmp_path: Path, model: str, cost: str) -> None:
+    """Whoever served it, and whatever that provider says of it today."""
+    (tmp_path / "old.yaml").write_text(f"imagegen: 1\nrows: [{{prompt: x, model: {model}, size: {SIZES[model]}}}]\n")
+    done = imagegen("cost-estimate", "old.yaml", "--json")
+    assert last(done.stdout)["cost_usd"] == cost
 
 
 def test_a_key_that_is_missing_is_named_where_others_are_set(imagegen: Imagegen, shop: str) -> None:
