@@ -13,7 +13,7 @@ def test_inline_runs_at_once_in_the_callers_thread() -> None:
     pool: Pool = Inline()
     pool.start(lambda word: ran.append((word, threading.get_ident())), "one")
     assert ran == [("one", threading.get_ident())]
-    assert (pool.size, pool.busy) == (1, False)
+    assert (pool.size, pool.alive) == (1, 0)
 
 
 def test_threads_run_side_by_side_and_say_when_all_are_over() -> None:
@@ -30,18 +30,18 @@ def test_threads_run_side_by_side_and_say_when_all_are_over() -> None:
     for number in range(pool.size):
         pool.start(work, number)
     together.wait(10)
-    assert pool.busy
+    assert pool.alive == 3
     go.set()
     for thread in threading.enumerate():
         if thread.name in names:
             assert thread.daemon
             thread.join(10)
-    assert not pool.busy
+    assert not pool.alive
     assert sorted(names) == ["openai-0", "openai-1", "openai-2"]
 
 
 def test_an_unused_pool_is_idle() -> None:
     """No thread exists before there is work."""
     before = threading.active_count()
-    assert not Threads(64).busy
+    assert Threads(64).alive == 0
     assert threading.active_count() == before
