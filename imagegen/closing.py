@@ -147,7 +147,8 @@ def _import_table(project: Project, kit: Kit, run: str, output: Path) -> Iterato
     try:
         giver = Giver(project.manifest.path, header)
         with closing(_results(kit, run)) as results:
-            given = _whole(target, lambda out: giver.write(results, out), giver.encoding)
+            finished = (result for result in results if result.role != "draft")
+            given = _whole(target, lambda out: giver.write(finished, out), giver.encoding)
     except ManifestError as problem:
         yield f"output.table was not written: {problem}"
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from imagegen.context import Context
+from imagegen.context import Context, Winner
 from imagegen.contract import record
 from imagegen.domain.inputs import Inputs
 from imagegen.domain.money import nano
@@ -284,3 +284,18 @@ def test_many_rows_take_little_memory(tmp_path: Path) -> None:
         return most
 
     assert (peak(4_000) - peak(1_000)) / 3_000 < 250
+
+
+def test_pictures_whose_drafts_have_served_are_compared_with_themselves(tmp_path: Path) -> None:
+    """The earlier plan had drafts between the two pictures of the row; now one is there and the other's draft is
+    chosen."""
+    row = {"id": "mug", "prompt": "A mug", "n": 2, "strategy": "draft_refine", "model": "gpt-image-2.5-sunburst"}
+    old = saved(tmp_path / "old.jsonl", pictures([row]))
+    chosen = replace(today(), chosen=lambda slot: Winner("a" * 64, "a.png"))
+
+    def look(drafts: Sequence[Draft]) -> list[Seen | None]:
+        return [Seen("cached") if draft.sample == 0 else None for draft in drafts]
+
+    now = list(pictures([row], chosen, look=look))
+    assert [picture["state"] for picture in now] == ["cached", "buy"]
+    assert changes(old, now) == []

@@ -40,7 +40,8 @@ _CELL = "text-align:{};padding:2px 12px 2px 0"
 
 
 def results_html(results: Sequence[Result]) -> str:
-    """A card for each of the first results, and how many more there are."""
+    """A card for each of the first results, and how many more there are; drafts stand back behind their pictures."""
+    results = [each for each in results if each.role != "draft"] or results
     more = len(results) - SHOWN
     cards = "".join(_card(result) for result in results[:SHOWN])
     return f'<div style="{_BOX}">{cards}</div>' + (line_html(f"and {more:,} more") if more > 0 else "")

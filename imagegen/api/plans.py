@@ -26,7 +26,8 @@ class PlannedRow:
     `state` is buy, shared (bought with an equal row), cached, kept (it lies in the folder), refused, unknown (may have
     been paid for) or flawed (was paid for, for nothing). `size` is what the model is asked for, `final_size` what the
     file will have. `cost` is expected and `at_most` set aside, in USD; None: nobody knows. `exact` says whether the
-    price is one that cannot differ. `reason` says why a picture is refused or moved, `why` how its model was chosen.
+    price is one that cannot differ. In a row with drafts `role` is draft or refine. `reason` says why a picture is
+    refused or moved, `why` how its model was chosen.
     """
 
     id: str
@@ -47,6 +48,7 @@ class PlannedRow:
     notes: tuple[str, ...]
     key: str | None
     place: str
+    role: str | None = None
 
     def __str__(self) -> str:
         cost = "price unknown" if self.cost is None else show(nano(self.cost))
@@ -215,7 +217,7 @@ def _row(planned: Planned, state: Counted) -> PlannedRow:
     choice, size = blueprint.choice, blueprint.choice.size_plan if blueprint.choice else None
     model, provider = asked(planned)
     cost = 0 if state == "shared" else planned.cost
-    at_most = planned.most if state == "buy" or planned.most is None else 0
+    at_most = planned.most if state in ("buy", "cached") or planned.most is None else 0
     return PlannedRow(
         id=draft.row.id,
         sample=draft.sample,
@@ -235,6 +237,7 @@ def _row(planned: Planned, state: Counted) -> PlannedRow:
         notes=tuple(in_words(note) for note in planned.notes),
         key=draft.key,
         place=":".join(str(part) for part in draft.place if part),
+        role=draft.part.role if draft.part else None,
     )
 
 

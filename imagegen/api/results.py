@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from imagegen.api.words import in_words
 from imagegen.domain.money import nano, show, usd
@@ -26,7 +26,8 @@ class Result:
 
     `state` is made, cached (found in the cache), kept (it lay in the folder), refused, failed, unknown (possibly
     charged), waiting or skipped; `reason` explains those without a picture. `cost` is what this run paid in USD (None:
-    not known), `estimate` what was expected. `file` is the picture, `renditions` further files of it by name.
+    not known), `estimate` what was expected. `file` is the picture, `renditions` further files of it by name. In a row
+    with drafts `role` is draft or refine; a draft has its `score` and whether it was `chosen`, the refined one why.
     """
 
     event: ClassVar[Literal["row"]] = "row"
@@ -50,6 +51,9 @@ class Result:
     reason: str | None
     why: str | None
     place: str | None
+    role: str | None = None
+    score: dict[str, Any] | None = None
+    chosen: bool | str | None = None
 
     @property
     def ok(self) -> bool:
@@ -140,4 +144,7 @@ def result_of(found: domain.Result, output: Path) -> Result:
         reason=in_words(found.reason) if found.reason else None,
         why=found.why,
         place=found.place,
+        role=found.role,
+        score=found.score,
+        chosen=found.chosen,
     )

@@ -143,3 +143,15 @@ def lines_of(path: Path) -> list[dict[str, str]]:
 def strip(line: dict[str, str], names: set[str]) -> dict[str, str]:
     """The cells of a line but for some."""
     return {name: cell for name, cell in line.items() if name not in names}
+
+
+def test_drafts_are_no_pictures_of_the_table(imagegen: Imagegen, write: Write, tmp_path: Path) -> None:
+    """A row that comes by way of drafts has one line like any other."""
+    write(
+        "m.yaml", MANIFEST.replace("provider: placeholder", "provider: placeholder, strategy: draft_refine, drafts: 2")
+    )
+    write("products.csv", PRODUCTS)
+    done = imagegen("run", "m.yaml")
+    assert done.code == 0, done.err
+    assert "12 made (8 of them drafts)" in done.err
+    assert (tmp_path / "out" / "m" / "import.csv").read_text(encoding="utf-8") == IMPORT

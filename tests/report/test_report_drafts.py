@@ -106,6 +106,17 @@ def test_a_draft_that_did_not_come_needs_no_attention_of_its_own(state: str) -> 
     assert write_refused(lambda: results, io.StringIO()) == 0
 
 
+def test_of_a_picture_that_failed_its_drafts_are_not_listed() -> None:
+    """One entry, the picture's own."""
+    results = [
+        picture("failed", reason="no draft"),
+        draft(0, "failed", reason="first"),
+        draft(1, "failed", reason="no"),
+    ]
+    assert html(results).count('<p class="reason"') == 1
+    assert "first" not in markdown_summary(summary(results), results)
+
+
 def test_a_draft_that_may_have_been_paid_for_does() -> None:
     """Its money is in doubt."""
     results = [picture(), draft(0, "unknown", reason="no answer")]

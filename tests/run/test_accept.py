@@ -151,6 +151,7 @@ def test_sound_pictures_that_are_not_accepted_stay_in_the_cache(place: Place, cl
 
     row = {"id": "mug", "prompt": "A mug", "strategy": "plain", "accept": {"safe": True, "attempts": 3}}
     file = manifest(place, [row], model="gpt-image-2.5-flare")
+    cloud.faults.add("blank", at=2)  # that one is passed over the next time
     said = "not accepted in 3 attempts: the content is not safe: 0.90, and 0.5 is the limit"
     for out in ("one", "two"):
         ended = run("0.9", out)

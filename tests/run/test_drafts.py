@@ -206,8 +206,9 @@ def test_a_plan_file_with_drafts_is_kept_to(place: Place, cloud: Cloud) -> None:
     assert ended.code == 0, ended.err
     assert {states(ended)["mug", 0], states(ended)["mug", 1]} == {"made", "kept"}
     assert models(cloud) == {DRAFTS_ON: 6, REFINED_ON: 2}
-    compared = place.call("plan", str(file), "--against", str(plan), "--output", "out", "--json")
-    assert [event["event"] for event in compared.events] == ["comparison"], compared.out
+    for output in ("out", "elsewhere"):  # with the drafts that lie there, and where the pictures alone are known
+        compared = place.call("plan", str(file), "--against", str(plan), "--output", output, "--json")
+        assert [event["event"] for event in compared.events] == ["comparison"], compared.out
 
 
 def test_a_plan_file_that_would_need_drafts_again_says_so(place: Place, cloud: Cloud) -> None:
@@ -256,6 +257,18 @@ def test_an_interrupt_between_drafts_leaves_no_choice_among_some(place: Place, c
     ended = place.run(file)
     assert ended.code == 0, ended.err
     assert models(cloud) == {DRAFTS_ON: 3, REFINED_ON: 1}
+
+
+def test_drafts_that_a_person_makes_are_waited_for(place: Place, cloud: Cloud) -> None:
+    """Nothing is chosen among none: the picture waits as its drafts do."""
+    file = manifest(place, [{"id": "mug", "prompt": "A mug"}])
+    whole = json.loads(file.read_text())
+    whole["routes"]["strategies"]["draft_refine"]["models"] = ["midjourney"]
+    file.write_text(json.dumps(whole))
+    ended = place.run(file)
+    assert (ended.code, cloud.requests) == (9, []), ended.err
+    assert states(ended) == dict.fromkeys(MUG, "waiting")
+    assert told(ended)["mug", 0]["reason"].startswith("its drafts: ")
 
 
 def test_only_the_picture_calls_back(place: Place) -> None:
