@@ -18,6 +18,8 @@ from imagegen.providers import Provider
 READ = 128
 #: Hands beyond the provider's concurrency: while they put pictures away, the others keep asking.
 SPARE = 0.25
+#: How many times the pixels of 1024x1024 a resolution has that is asked for in a word.
+TIMES = {"2K": 4, "4K": 16}
 
 
 class Lane:
@@ -210,4 +212,7 @@ def room_for(request: Request) -> int:
     """Bytes to set aside for an answer: a picture that hardly compresses, in base64, and some JSON."""
     if request.provider == "placeholder":
         return 0
-    return 16_384 + 3 * (request.width or 1024) * (request.height or 1024)
+    pixels = TIMES.get(request.resolution or "", 1) * 1024 * 1024
+    if request.width and request.height:
+        pixels = request.width * request.height
+    return 16_384 + 3 * pixels

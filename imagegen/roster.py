@@ -132,8 +132,22 @@ def _openai_queue(post: Post, clock: Clock) -> Provider:
     return Queued(batches, _openai(post), OPENAI_BATCH, clock)
 
 
+#: What a batch of Gemini's may hold. Larger ones were billed and could never be fetched; its answer holds the pictures,
+#: perhaps twice, and is read whole (50 of 1K, 13 of 2K, 3 of 4K). Nobody says how long Google keeps them: it expires a
+#: batch after two days, so one that is not there after a week is gone.
+GOOGLE_BATCH = Limits(max_batch=50, concurrency=2, most_bytes=160 * 2**20, keeps=7 * DAY)
+
+
+def _google_queue(post: Post, clock: Clock) -> Provider:
+    from imagegen.providers.google.batches import Batches
+    from imagegen.providers.wrap.queued import Queued
+
+    batches = Batches(post.api_key, post.base_url, post.offers, GOOGLE_BATCH.keeps)
+    return Queued(batches, _google(post), GOOGLE_BATCH, clock)
+
+
 #: Provider -> the builder of its queue, around the provider itself.
-QUEUED: dict[str, Callable[[Post, Clock], Provider]] = {"openai": _openai_queue}
+QUEUED: dict[str, Callable[[Post, Clock], Provider]] = {"openai": _openai_queue, "google": _google_queue}
 
 
 def queues(post: Callable[[str], Post], clock: Clock) -> dict[str, Provider]:

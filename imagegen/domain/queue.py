@@ -7,7 +7,7 @@ Key know nothing of it.
 from __future__ import annotations
 
 #: Providers whose queue this version uses.
-QUEUES = frozenset({"openai"})
+QUEUES = frozenset({"openai", "google"})
 #: Seconds that a batch may take.
 DAY = 24 * 3600
 #: Why a picture is waiting.

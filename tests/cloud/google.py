@@ -98,12 +98,15 @@ class GoogleService(Service):
         kind = fault.kind if fault else ""
         if way == "predict":
             return self._predicted(number, model, body, fault)
+        return self.sent(json.dumps(self.written(number, model, body, kind)).encode(), fault)
+
+    def written(self, number: int, model: str, body: dict[str, Any], kind: str = "", share: int = 1) -> dict[str, Any]:
+        """What a Gemini model answers, charged: one `share`th of the price."""
         said, usage, size = self._said(model, body, kind)
-        amount = _cost(model, usage)
-        self.charge(number, _prompt(body), model, size, amount)
+        self.charge(number, _prompt(body), model, size, -(-_cost(model, usage) // share))
         if kind != "no_usage":
             said["usageMetadata"] = usage
-        return self.sent(json.dumps({**said, "modelVersion": model, "responseId": f"r{number}"}).encode(), fault)
+        return {**said, "modelVersion": model, "responseId": f"r{number}"}
 
     def _said(self, model: str, body: dict[str, Any], kind: str) -> tuple[dict[str, Any], dict[str, Any], str]:
         """The answer without its usage; the usage; the picture's size."""

@@ -12,10 +12,13 @@ from imagegen.domain.outcome import Outcome
 from imagegen.domain.request import Request
 from imagegen.providers import Limits
 from imagegen.providers.google import Google, Vertex
+from imagegen.providers.google.batches import Batches
 from imagegen.providers.hosted.hosted import Direct
+from imagegen.providers.hosted.queue import Queue
 from imagegen.providers.hosted.server import Timeouts
 from tests.cloud import Cloud
 from tests.cloud.google import TOKEN
+from tests.cloud.google_batch import GoogleBatchService
 from tests.providers.contract import KEY, outcomes
 
 CATALOG = catalog.load()
@@ -85,3 +88,17 @@ def of(name: str, size: Size, **changes: Any) -> Request:
     """A request for `size`."""
     words = {"aspect_ratio": size.ratio, "resolution": size.resolution}
     return ask(model=name, width=size.width, height=size.height, **words, **changes)
+
+
+def queue(cloud: Cloud, key: str = KEY, keeps: float = 1000.0) -> Queue:
+    """The Gemini API's queue at `cloud`."""
+    batches = Batches(key, cloud.url("google"), OFFERS["google"], keeps, QUICK)
+    limits = Limits(max_batch=50, keeps=keeps, most_bytes=10**9)
+    return Queue(batches, Direct(Google(key, cloud.url("google"), QUICK), OFFERS["google"], Limits()), limits)
+
+
+def batches(cloud: Cloud) -> GoogleBatchService:
+    """What `cloud` has of Gemini's batches."""
+    found = cloud.services["google"]
+    assert isinstance(found, GoogleBatchService)
+    return found

@@ -5,6 +5,7 @@ rules.py   what is refused while planning
 wire.py    one call through the SDK; `tap.py` is the HTTP client that it is given
 answer.py  the answer's JSON -> a picture, a block, or neither
 errors.py  an error answer -> an outcome
+batches.py the same requests for half the price within a day; `inlined.py` reads and writes them
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 HOME = "https://generativelanguage.googleapis.com"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.:-]{0,62}")
 #: What looks like a key, or like a token of Google Cloud.
-_LOOKS = r"\bAIza[\w-]{6,}|\bya29\.[\w.-]+"
+LOOKS = r"\bAIza[\w-]{6,}|\bya29\.[\w.-]+"
 
 
 class Google:
@@ -42,7 +43,7 @@ class Google:
     vertex = False
 
     def __init__(self, api_key: str, base_url: str | None, timeouts: Timeouts | None = None) -> None:
-        self.server = Server("google", api_key, base_url, timeouts, home=HOME, variable="GOOGLE_API_KEY", looks=_LOOKS)
+        self.server = Server("google", api_key, base_url, timeouts, home=HOME, variable="GOOGLE_API_KEY", looks=LOOKS)
         self.rules = rules(self.vertex)
         self._wire = Wire(self.server)
 
@@ -94,7 +95,7 @@ class Vertex(Google):
         self._trouble = _trouble(project, location)
         home = vertex_home("global" if self._trouble else location)
         # The house wants a key or an address; credentials are neither, and looked for when something is asked.
-        self.server = Server("vertex", "", base_url or home, timeouts, home=home, variable=PROJECT, looks=_LOOKS)
+        self.server = Server("vertex", "", base_url or home, timeouts, home=home, variable=PROJECT, looks=LOOKS)
         self.server.is_home = base_url is None
         self.rules = rules(self.vertex)
         self._wire = Wire(self.server, project, location, credentials)
