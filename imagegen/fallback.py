@@ -11,22 +11,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from sqlite3 import Connection, IntegrityError
 from typing import NamedTuple
 
-from imagegen import staging
-from imagegen.domain.given import Given
+from imagegen import runplan, staging
 from imagegen.domain.money import show
 from imagegen.domain.queue import provider_of
-from imagegen.domain.request import Request, canonical_json
+from imagegen.domain.request import canonical_json
 from imagegen.domain.words import pictures
 from imagegen.errors import Exit, ManifestError
 from imagegen.ledger import jobs
 from imagegen.ledger.jobs import Staged
 from imagegen.loop import Kit, Loop
 from imagegen.order import Order, Watcher
-from imagegen.planner import Planned, plan
-from imagegen.shelf import Shelf
+from imagegen.planner import CHUNK, Planned
 from imagegen.wiring import Project
 
 #: Passes over the manifest; each can meet a model that fails too.
@@ -104,32 +103,23 @@ def _ended(reader: Connection, run: str) -> Iterator[tuple[str, int, int, int, s
 
 def _planned(project: Project, order: Order, kit: Kit, lost: Mapping[tuple[str, int], Lost]) -> Iterator[Planned]:
     """The lost pictures that another model can make."""
-
-    def refuses(request: Request, given: Mapping[str, Given]) -> str | None:
-        provider = kit.providers.get(request.provider)
-        return provider.refuses(request, given) if provider else None
-
     bars = {
         canonical_json([[*name, why] for name, why in sorted(each.bars.items())]): each.bars for each in lost.values()
     }
+    ids = {row for row, _ in lost}
+    free = (
+        placed
+        for placed in project.manifest.rows()
+        if placed.row.id in ids and placed.row.model is None and placed.row.provider is None
+    )
     with kit.ledger.reading() as reader:
-        shelf = Shelf(project.settings, kit.desk.store, reader, kit.desk.collection, order.reroute, order.retry_unknown)
-        for barred in bars.values():
-            context = replace(project.context, barred=barred, chosen=shelf.chosen)
-            free = (
-                placed
-                for placed in project.manifest.rows()
-                if placed.row.model is None and placed.row.provider is None and (placed.row.id, 0) in _rows(lost)
-            )
-            asked = frozenset(kit.providers)
-            for item in plan(free, context, look=shelf.look, refuses=refuses, asked=asked, redo=order.redo):
-                line = lost.get((item.row.id, item.draft.sample))
-                if line and line.bars == barred and item.state in ("buy", "cached") and item.draft.part is None:
-                    yield item
-
-
-def _rows(lost: Mapping[tuple[str, int], Lost]) -> set[tuple[str, int]]:
-    return {(row, 0) for row, _ in lost}
+        shelf = runplan.shelf_of(project, order, kit, reader)
+        while chunk := list(islice(free, CHUNK)):
+            for barred in bars.values():
+                for item in runplan.planned(project, order, kit, shelf, chunk, barred=barred):
+                    line = lost.get((item.row.id, item.draft.sample))
+                    if line and line.bars == barred and item.state in ("buy", "cached") and item.draft.part is None:
+                        yield item
 
 
 def _takes_over(kit: Kit, item: Planned, line: Lost) -> bool:

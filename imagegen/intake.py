@@ -6,18 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from imagegen import staging
-from imagegen.domain.given import Given
+from imagegen import runplan, staging
 from imagegen.domain.inputs import Resolve, has_inputs
-from imagegen.domain.request import Request
 from imagegen.domain.row import Placed
 from imagegen.errors import ImagegenError, NotMade, ProviderStop, UsageError
 from imagegen.ledger import jobs
 from imagegen.order import Order
-from imagegen.planner import Planned, doomed, plan
+from imagegen.planner import Planned, doomed
 from imagegen.postbox import post_planned
 from imagegen.session import Session
-from imagegen.shelf import Shelf
 from imagegen.wiring import Project
 
 #: What to do about a provider that cannot be used.
@@ -39,7 +36,7 @@ class Intake:
             return project.context.inputs
         sources = project.sources.another()
         context = replace(project.context, inputs=sources.resolve)
-        unwanted = doomed(context, self._refuses)
+        unwanted = doomed(context, runplan.asking(self._session.kit.providers))
         list(sources.fetched([placed], doomed=unwanted, refetch=self._order.refetch, note=note))
         return sources.resolve
 
@@ -47,13 +44,11 @@ class Intake:
         self, placed: Placed, resolve: Resolve, *, barred: Mapping[tuple[str, str], str] | None = None
     ) -> list[Planned]:
         """The row's pictures as a run would plan them now, but for what is `barred`."""
-        kit, order, desk = self._session.kit, self._order, self._session.kit.desk
+        kit, order = self._session.kit, self._order
         with kit.ledger.reading() as reader:
-            shelf = Shelf(self._project.settings, desk.store, reader, desk.collection, order.reroute)
+            shelf = runplan.shelf_of(self._project, order, kit, reader)
             barred = dict(self._session.loop.unusable.barred) if barred is None else barred
-            context = replace(self._project.context, chosen=shelf.chosen, barred=barred, inputs=resolve)
-            asked = frozenset(kit.providers)
-            return list(plan([placed], context, look=shelf.look, refuses=self._refuses, asked=asked))
+            return list(runplan.planned(self._project, order, kit, shelf, [placed], barred=barred, inputs=resolve))
 
     def refusal(self, placed: Placed, resolve: Resolve, first: Planned) -> ImagegenError:
         """Why planning refuses it: because of itself, or of a provider that cannot be used now."""
@@ -87,7 +82,3 @@ class Intake:
             raise UsageError(what, "use another id")
         self._files[row.id] = folds
         return lines[0]
-
-    def _refuses(self, request: Request, given: Mapping[str, Given]) -> str | None:
-        provider = self._session.kit.providers.get(request.provider)
-        return provider.refuses(request, given) if provider else None

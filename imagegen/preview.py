@@ -22,6 +22,7 @@ from imagegen.estimate import Line, Totals
 from imagegen.ledger import holdings, schema
 from imagegen.output import OutputFolder
 from imagegen.planner import Planned, Refuses, plan
+from imagegen.runplan import asking
 from imagegen.settings import KEY_VARIABLES, Secret
 from imagegen.shelf import Shelf
 from imagegen.stores import Store
@@ -90,7 +91,9 @@ def refusing(project: Project) -> tuple[Refuses, frozenset[str]]:
     """Asks a provider what it would refuse; and those that this version can ask. No key is needed for that."""
     keys = dict.fromkeys(KEY_VARIABLES, Secret("none"))
     known = providers(replace(project.settings, keys=keys), project.catalog, SystemClock())
-    context = project.context
+    for name in project.settings.addresses:
+        known.get(name)  # an address that cannot be one is told of, whether or not a row goes there
+    context, provider_says = project.context, asking(known)
 
     def refuses(request: Request, given: Mapping[str, Given]) -> str | None:
         model = project.catalog.models.get(request.model)
@@ -98,7 +101,7 @@ def refusing(project: Project) -> tuple[Refuses, frozenset[str]]:
         here = request.provider not in context.served_elsewhere
         if context.estimating and here and model and model.gone(context.today, offer):
             return None  # it is priced as it was; nobody is asked for it
-        return known[request.provider].refuses(request, given)
+        return provider_says(request, given)
 
     return refuses, frozenset(known)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from imagegen.clock import Clock
 from imagegen.domain.model import Offer
-from imagegen.domain.queue import queue_of
 from imagegen.providers import Limits, Provider
 from imagegen.servers import OwnServer
 
@@ -148,8 +147,3 @@ def _google_queue(post: Post, clock: Clock) -> Provider:
 
 #: Provider -> the builder of its queue, around the provider itself.
 QUEUED: dict[str, Callable[[Post, Clock], Provider]] = {"openai": _openai_queue, "google": _google_queue}
-
-
-def queues(post: Callable[[str], Post], clock: Clock) -> dict[str, Provider]:
-    """Every queue that this version uses, under its name in the books."""
-    return {queue_of(name): builder(post(name), clock) for name, builder in QUEUED.items()}

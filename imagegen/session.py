@@ -47,7 +47,8 @@ def parts_of(project: Project, stop: Event, signal: Callable[[], int | None]) ->
     clock = SystemClock(stop)
     return Parts(
         store=wiring.open_store(project.settings.home),
-        providers=wiring.providers(project.settings, project.catalog, clock),
+        # All are built now: a key that cannot be one is told of before anything is begun.
+        providers=dict(wiring.providers(project.settings, project.catalog, clock)),
         hands=lambda name, size: pool.Threads(size, name),
         clock=clock,
         signal=signal,

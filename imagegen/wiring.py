@@ -11,24 +11,20 @@ from typing import TYPE_CHECKING, Any
 from imagegen import catalog as catalogs
 from imagegen import scoring
 from imagegen import settings as settings_of
-from imagegen.bearing import limits
 from imagegen.blueprint import PLACEHOLDER
 from imagegen.callbacks.address import checker
 from imagegen.catalog import Catalog
 from imagegen.catalog.fields import suggestion
-from imagegen.clock import Clock
 from imagegen.context import Context
-from imagegen.domain.handoff import BY_HAND, HANDOFF, Brought
-from imagegen.domain.model import Offer
-from imagegen.domain.request import Key
+from imagegen.crew import by_hand, providers
+from imagegen.domain.handoff import BY_HAND, HANDOFF
 from imagegen.domain.row import Placed, Row
 from imagegen.errors import ManifestError, SettingsError
 from imagegen.inputs import Sources
 from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
 from imagegen.planfile import is_plan
-from imagegen.providers import Provider
-from imagegen.roster import BUILDERS, DAY, KEEPS, Post, build, queues
+from imagegen.roster import BUILDERS
 from imagegen.routing import Routes, load_routes
 from imagegen.routing.refusal import YET
 from imagegen.selection import Selection
@@ -40,6 +36,9 @@ if TYPE_CHECKING:
     from imagegen.modelcheck import Announced
     from imagegen.planner import Planned
     from imagegen.promise import Promise
+
+__all__ = ["SPOKEN", "UNSPOKEN", "Project", "announced_by", "by_hand", "context_of", "enabled_providers"]
+__all__ += ["open_project", "open_store", "project_of", "providers"]
 
 #: Providers that this version can call.
 SPOKEN = frozenset(BUILDERS)
@@ -237,43 +236,6 @@ def open_store(home: Path) -> Store:
     return DiskStore(home / "cache")
 
 
-def providers(settings: Settings, catalog: Catalog, clock: Clock) -> dict[str, Provider]:
-    """Every provider that this version can call, wrapped: retry(breaker(limit(provider)))."""
-    from imagegen.providers.placeholder import Placeholder
-    from imagegen.providers.wrap import breaking, limited, retrying
-
-    def wrapped(name: str) -> Provider:
-        return retrying(breaking(limited(build(name)(_post(settings, catalog, clock, name)), clock), clock), clock)
-
-    return {
-        PLACEHOLDER: Placeholder(concurrency=settings.concurrency.get(PLACEHOLDER) or settings.workers or 4),
-        **{name: wrapped(name) for name in (*BUILDERS, *settings.servers)},
-        **queues(lambda name: _post(settings, catalog, clock, name), clock),
-        HANDOFF: by_hand(catalog),
-    }
-
-
-def by_hand(catalog: Catalog, brought: Mapping[Key, Brought] | None = None) -> Provider:
-    """The person, and the pictures that he brought."""
-    from imagegen.providers.handoff import Handoff
-
-    return Handoff(_offers(catalog, HANDOFF), brought)
-
-
-def _post(settings: Settings, catalog: Catalog, clock: Clock, name: str) -> Post:
-    key, address = settings.keys.get(name), settings.addresses.get(name)
-    offers = _offers(catalog, name)
-    return Post(
-        name,
-        api_key=key.reveal() if key else "" if address else "none",
-        base_url=address,
-        offers=offers,
-        limits=replace(limits(settings, name, offers), keeps=KEEPS.get(name, DAY)),
-        server=settings.servers.get(name),
-        stopped=getattr(getattr(clock, "stop", None), "is_set", lambda: False),
-    )
-
-
 def announced_by(settings: Settings) -> Announced | None:
     """What OpenAI's list of models says of their ends; None without a key. Asks the network, once."""
     from imagegen.modelcheck import Announced
@@ -285,8 +247,3 @@ def announced_by(settings: Settings) -> Announced | None:
     found = listed(key.reveal(), address)
     own = settings.address_of("openai") is not None
     return Announced("openai", found.host, own, found.dates, found.trouble)
-
-
-def _offers(catalog: Catalog, provider: str) -> dict[str, Offer]:
-    found = {name: model.offer(provider) for name, model in catalog.models.items()}
-    return {name: offer for name, offer in found.items() if offer is not None}

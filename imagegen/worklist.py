@@ -6,49 +6,31 @@ Raises where the run must not begin: rows that planning refuses, names that nobo
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from imagegen import staging
-from imagegen.domain.given import Given
+from imagegen import runplan, staging
 from imagegen.domain.handoff import HANDOFF
-from imagegen.domain.request import Request
 from imagegen.domain.words import pictures, plural
 from imagegen.errors import Exit, ImagegenError, ManifestError, UsageError
 from imagegen.ledger import jobs
 from imagegen.loop import Kit
 from imagegen.order import Order, Watcher
-from imagegen.planner import CHUNK, Planned, doomed, plan
+from imagegen.planner import CHUNK, Planned, doomed
 from imagegen.selection import Selection
-from imagegen.shelf import Shelf
 from imagegen.wiring import Project
 
 
 def write_work_list(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
     refused, keyless, handed, seq, seen = 0, 0, 0, 0, set[str]()
-
-    def refuses(request: Request, given: Mapping[str, Given]) -> str | None:
-        provider = kit.providers.get(request.provider)
-        return provider.refuses(request, given) if provider else None
-
     able, selection, held = bool(project.context.enabled), Selection(order.only, order.limit), project.keeper()
     with kit.ledger.reading() as reader:
-        shelf = Shelf(project.settings, kit.desk.store, reader, kit.desk.collection, order.reroute, order.retry_unknown)
-        wanted = Selection(order.only, order.limit)
-        rows = project.supplied(
-            order.refetch, wanted, lambda: _heed(kit), watcher.note, doomed(project.context, refuses)
-        )
-        planned = plan(
-            rows,
-            replace(project.context, chosen=shelf.chosen),
-            look=shelf.look,
-            refuses=refuses,
-            asked=frozenset(kit.providers),
-            redo=order.redo,
-        )
+        shelf = runplan.shelf_of(project, order, kit, reader)
+        wanted, unwanted = Selection(order.only, order.limit), doomed(project.context, runplan.asking(kit.providers))
+        rows = project.supplied(order.refetch, wanted, lambda: _heed(kit), watcher.note, unwanted)
+        planned = runplan.planned(project, order, kit, shelf, rows)
         while items := list(islice(planned, CHUNK)):
             chunk = held(_selected(items, selection) if order.brought is None else _about_hands(items))
             for item in chunk:

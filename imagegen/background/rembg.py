@@ -1,5 +1,5 @@
-"""rembg (MIT) with the weights of U²-Net (Apache 2.0), which the user fetches: its default ones may not be used for
-business."""
+"""rembg (MIT) with the weights of U²-Net (Apache 2.0, by its authors' word), which the user fetches. Its default ones,
+RMBG-2.0, want a paid agreement for commercial use."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagegen.callbacks.address import PORTS
 from imagegen.callbacks.schedule import Answer
+from imagegen.imports import IMPORTING
 from imagegen.inputs.addresses import public
 from imagegen.inputs.guarded import look_up
 
@@ -56,7 +57,8 @@ class Poster:
 
     def post(self, url: str, headers: Mapping[str, str], body: str) -> Answer:
         """What came of sending `body` to `url`; nothing that a receiver does raises."""
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         try:
             target = httpx2.URL(url)
@@ -114,7 +116,8 @@ class Poster:
 
     def _sent(self, url: URL, address: str, headers: Mapping[str, str], body: str, flight: _Flight) -> Answer | None:
         """What `address` answers; None where no connection could be made and another address may do."""
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         try:
             with self._client.stream(
@@ -137,7 +140,8 @@ class Poster:
 
     @cached_property
     def _client(self) -> Client:
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         from imagegen import __version__
 

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from imagegen.doctor.finding import Finding, note, ok, problem
+from imagegen.imports import IMPORTING
 from imagegen.settings import HOME_ADDRESSES, KEY_VARIABLES, Settings
 
 #: Seconds for one question.
@@ -48,7 +49,8 @@ def look(settings: Settings, enabled: frozenset[str]) -> Iterator[Finding]:
 
 
 def _asked(provider: str, address: str, question: Question, settings: Settings) -> Iterator[Finding]:
-    import httpx2
+    with IMPORTING:
+        import httpx2
 
     host, key = urlsplit(address).hostname or "?", settings.keys.get(provider)
     headers = {question.header: question.form.format(key.reveal())} if key else {}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from imagegen.imports import IMPORTING
 from imagegen.inputs.addresses import public
 from imagegen.inputs.local import MOST_BYTES
 
@@ -92,7 +93,8 @@ class Guarded:
         self._client.close()
 
     def _get(self, text: str, conditions: dict[str, str]) -> Got:
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         end = time.monotonic() + WHOLE
         try:
@@ -109,7 +111,8 @@ class Guarded:
         raise NotFetched(f"leads on more than {MOST_REDIRECTS} times")
 
     def _ask(self, url: URL, conditions: dict[str, str], end: float) -> Got | URL:
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         addresses = self._checked(url)
         problem: Exception = AssertionError("a name without addresses")
@@ -150,7 +153,8 @@ class Guarded:
         return addresses
 
     def _sent(self, url: URL, address: str, conditions: dict[str, str], end: float) -> Any:
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         left = end - time.monotonic()
         if left <= 0:
@@ -195,7 +199,8 @@ class Guarded:
 
     @cached_property
     def _client(self) -> Client:
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         from imagegen import __version__
 

@@ -17,20 +17,6 @@ from tests.callbacks.receiver import Receiver, Reply
 from tests.certificates import certificate
 
 
-@pytest.fixture
-def connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every address that a socket was connected to."""
-    seen: list[str] = []
-    real = socket.socket.connect
-
-    def connect(self: socket.socket, address: Any) -> None:
-        seen.append(address[0])
-        return real(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
-    return seen
-
-
 def sent(url: str, *hosts: str, **said: Any) -> Answer:
     with Poster(frozenset(hosts), **said) as poster:
         return poster.post(url, {"webhook-id": "msg_1"}, '{"a": 1}')

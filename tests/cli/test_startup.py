@@ -75,3 +75,28 @@ def test_no_sdk_and_no_picture_library_is_imported(tmp_path: Path, words: list[s
         (tmp_path / "p.yaml").write_text("imagegen: 1\nrows: [{id: a, prompt: A, provider: placeholder}]\n")
         assert modules("run", "p.yaml") & HEAVY == {"PIL"}
         assert modules(*words).isdisjoint(HEAVY)
+
+
+def test_only_the_providers_that_rows_go_to_are_imported(tmp_path: Path) -> None:
+    """An estimate asks OpenAI what it refuses, and nobody else."""
+    (tmp_path / "m.yaml").write_text("imagegen: 1\nrows: [{id: mug, prompt: A mug, model: openai/gpt-image-2}]\n")
+    found = {
+        name.split(".")[2] for name in modules("cost-estimate", "m.yaml") if name.startswith("imagegen.providers.")
+    }
+    assert "openai" in found
+    assert found.isdisjoint({"placeholder", "google", "fal", "together", "bfl", "stability", "replicate", "compatible"})
+
+
+@pytest.mark.parametrize("command", ["cost-estimate", "plan"])
+def test_an_address_that_is_none_is_told_of_though_no_row_goes_there(tmp_path: Path, command: str) -> None:
+    """A provider that no row goes to is not built, unless somebody gave it another address."""
+    (tmp_path / "m.yaml").write_text("imagegen: 1\nrows: [{id: mug, prompt: A mug, model: openai/gpt-image-2}]\n")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, command, "m.yaml"],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "IMAGEGEN_FAL_BASE_URL": "https://"},
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1])[0] == 2
+    assert "'https:' is no address for fal" in done.stderr

@@ -5,11 +5,9 @@ The server stands on loopback, so it is named as one of the user's own where it 
 
 from __future__ import annotations
 
-import datetime
 import gzip
 import hashlib
 import socket
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import pytest
 from imagegen.inputs import guarded
 from imagegen.inputs.local import MOST_BYTES
 from imagegen.inputs.web import Fetched, Fetcher, NotFetched, shown
+from tests.certificates import certificate
 from tests.cloud.pictures import picture
 from tests.pictureserver import PictureServer, Reply
 
@@ -31,20 +30,6 @@ def server() -> Iterator[PictureServer]:
     with PictureServer() as server:
         server.routes["/mug.png"] = Reply(MUG, headers={"ETag": '"1"', "Last-Modified": "yesterday"})
         yield server
-
-
-@pytest.fixture
-def connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every address that a socket was connected to."""
-    seen: list[str] = []
-    real = socket.socket.connect
-
-    def connect(self: socket.socket, address: Any) -> None:
-        seen.append(address[0])
-        return real(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
-    return seen
 
 
 def fetcher(folder: Path, *hosts: str, **said: Any) -> Fetcher:
@@ -224,40 +209,9 @@ def test_asked_again_it_is_sent_only_if_it_changed(server: PictureServer, tmp_pa
     assert ours.fetch(server.url("/mug.png"), facts | {"etag": '"0"'}).digest == DIGEST
 
 
-def _certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's context with a certificate for `name`, and a client's that trusts it."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    private = ec.generate_private_key(ec.SECP256R1())
-    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    day = datetime.timedelta(days=1)
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(who)
-        .issuer_name(who)
-        .public_key(private.public_key())
-        .serial_number(1)
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(private, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    key = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "both.pem").write_bytes(pem + key)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "both.pem")
-    return server, ssl.create_default_context(cadata=pem.decode())
-
-
 def test_the_certificate_must_be_the_names(tmp_path: Path) -> None:
     """Though the address is asked, the certificate is checked against the name; https does not lead to http."""
-    theirs, ours = _certificate(tmp_path, "pictures.example")
+    theirs, ours = certificate(tmp_path, "pictures.example")
     folder = tmp_path / "inputs"
     folder.mkdir()
     with PictureServer(theirs) as server:

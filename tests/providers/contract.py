@@ -1,14 +1,15 @@
 """What every Provider keeps, whatever it speaks to. A provider is finished when it passes.
 
 `Contract` holds for all; `WireContract` adds what holds for those that buy from a server, here `tests.cloud`.
-Subclass and give `provider` and `request`.
+Subclass and say how the provider is opened and what it is asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from imagegen.domain.outcome import Failed, Made, Outcome, Pending, Refused, Unk
 from imagegen.domain.request import Request, key
 from imagegen.errors import StorageError
 from imagegen.inputs.local import look
-from imagegen.providers import Provider
+from imagegen.providers import Provider, Slip
 from tests.cloud import FAULTS, Cloud
 from tests.cloud.pictures import picture
 from tests.providers.slips import MemorySlip
@@ -41,22 +42,40 @@ def known(results: Sequence[Outcome]) -> int | None:
     return None if None in amounts else sum(amount for amount in amounts if amount is not None)
 
 
+class Supplied:
+    """A provider that has the bytes of some input pictures at hand, whatever it is given."""
+
+    def __init__(self, inner: Any, inputs: Mapping[str, bytes]) -> None:
+        self.inner, self.inputs, self.close = inner, inputs, inner.close
+        self.limits, self.refuses, self.shares = inner.limits, inner.refuses, inner.shares
+
+    def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
+        return self.inner.generate(batch, {**self.inputs, **inputs}, slip)  # type: ignore[no-any-return]
+
+
 class Contract:
-    """Holds for every provider."""
+    """Holds for every provider. `connect` opens it at a server (a provider without one has a fixture of its own);
+    `asked` is a request that it makes, `wrong` one that it refuses while planning; None: it refuses nothing. `media` is
+    how the media types of what it makes begin."""
+
+    connect: Callable[[Cloud], Any]
+    asked: Request
+    wrong: Request | None = None
+    media = "image/"
 
     @pytest.fixture
-    def provider(self) -> Provider:
-        raise NotImplementedError
+    def provider(self, cloud: Cloud) -> Iterator[Provider]:
+        provider = self.connect(cloud)
+        yield provider
+        provider.close()
 
     @pytest.fixture
     def request_(self) -> Request:
-        """One that the provider makes."""
-        raise NotImplementedError
+        return self.asked
 
     @pytest.fixture
     def refused(self) -> Request | None:
-        """One that the provider refuses while planning; None: it refuses nothing."""
-        return None
+        return self.wrong
 
     def test_makes_what_it_does_not_refuse(self, provider: Provider, request_: Request) -> None:
         """A request that is not refused is made, under its key, and its price is known."""
@@ -64,7 +83,7 @@ class Contract:
         (made,) = outcomes(provider, [request_])
         assert isinstance(made, Made)
         assert made.key == key(request_)
-        assert made.artifact.media_type.startswith("image/")
+        assert made.artifact.media_type.startswith(self.media)
         assert made.charge.amount is not None
 
     def test_a_batch_has_one_outcome_per_request(self, provider: Provider, request_: Request) -> None:
@@ -120,11 +139,6 @@ class WireContract(Contract):
     """Holds for providers that buy from a server. `closes` are the faults after which a model is asked no more."""
 
     closes = frozenset({"model_gone"})
-
-    @pytest.fixture
-    def cloud(self) -> Iterator[Cloud]:
-        with Cloud() as cloud:
-            yield cloud
 
     def test_intent_comes_before_the_wire(self, provider: Provider, request_: Request, cloud: Cloud) -> None:
         """`sending` is called once, before the request arrives; then a job's number is kept, and the answer spooled."""

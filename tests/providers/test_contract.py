@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from imagegen.clock import SystemClock
-from imagegen.domain.outcome import Outcome
 from imagegen.domain.request import Request
-from imagegen.providers import Provider, Slip
-from imagegen.providers.openai import OpenAI
+from imagegen.providers import Provider
 from imagegen.providers.wrap import breaking, limited, retrying
 from tests.cloud import Cloud
 from tests.cloud.pictures import picture
-from tests.providers.contract import Contract, WireContract
+from tests.providers.contract import Contract, Supplied, WireContract
 from tests.providers.openais import ask, connect
 
 #: Two pictures and a mask for the first, all of 64x48 pixels, by their digests.
@@ -29,60 +27,24 @@ PICTURES = {
 class TestOpenAI(WireContract):
     """OpenAI's dialect against the local server."""
 
-    @pytest.fixture
-    def provider(self, cloud: Cloud) -> Iterator[Provider]:
-        provider = connect(cloud)
-        yield provider
-        provider.close()
-
-    @pytest.fixture
-    def request_(self) -> Request:
-        return ask()
-
-    @pytest.fixture
-    def refused(self) -> Request:
-        return replace(ask(), width=1000)
+    connect = staticmethod(connect)
+    asked = ask()
+    wrong = replace(ask(), width=1000)
 
 
 class TestOpenAIOldManners(TestOpenAI):
     """DALL-E 3, whose prices are per picture and whose answers hold no usage."""
 
-    @pytest.fixture
-    def request_(self) -> Request:
-        return ask(model="dall-e-3", quality="standard")
-
-    @pytest.fixture
-    def refused(self) -> Request:
-        return ask(model="dall-e-3", quality="low")
-
-
-class Supplied:
-    """A provider that has the bytes of some input pictures at hand, whatever it is given."""
-
-    def __init__(self, inner: OpenAI, inputs: Mapping[str, bytes]) -> None:
-        self.inner, self.inputs = inner, inputs
-        self.limits, self.refuses, self.shares = inner.limits, inner.refuses, inner.shares
-
-    def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
-        return self.inner.generate(batch, {**self.inputs, **inputs}, slip)
+    asked = ask(model="dall-e-3", quality="standard")
+    wrong = ask(model="dall-e-3", quality="low")
 
 
 class TestOpenAIEdits(TestOpenAI):
     """A row with pictures and a mask: the same promises on the other path."""
 
-    @pytest.fixture
-    def provider(self, cloud: Cloud) -> Iterator[Provider]:
-        inner = connect(cloud)
-        yield Supplied(inner, PICTURES)
-        inner.close()
-
-    @pytest.fixture
-    def request_(self) -> Request:
-        return ask(images=tuple(PICTURES)[:2], mask=tuple(PICTURES)[2])
-
-    @pytest.fixture
-    def refused(self) -> Request:
-        return ask(images=tuple(PICTURES)[:2] * 9)
+    connect = staticmethod(lambda cloud: Supplied(connect(cloud), PICTURES))
+    asked = ask(images=tuple(PICTURES)[:2], mask=tuple(PICTURES)[2])
+    wrong = ask(images=tuple(PICTURES)[:2] * 9)
 
 
 class TestWrapped(TestOpenAI):
@@ -106,14 +68,12 @@ class TestPlaceholder(Contract):
 
         return Placeholder()
 
-    @pytest.fixture
-    def request_(self) -> Request:
-        return Request(
-            provider="placeholder",
-            model="placeholder",
-            stands_for="gpt-image-2.5-flare",
-            prompt="A stoneware mug on linen",
-            width=320,
-            height=240,
-            wire_format="png",
-        )
+    asked = Request(
+        provider="placeholder",
+        model="placeholder",
+        stands_for="gpt-image-2.5-flare",
+        prompt="A stoneware mug on linen",
+        width=320,
+        height=240,
+        wire_format="png",
+    )

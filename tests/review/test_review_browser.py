@@ -25,9 +25,14 @@ FLAGS = (
 Talk = Callable[..., Any]
 
 
+class RefusedError(Exception):
+    """The browser's own error in the place of a result."""
+
+
 @pytest.fixture
 def browser(asker: Asker, tmp_path: Path) -> Iterator[Talk]:
-    """A browser with the page open; `talk(method, **parameters)` in its own protocol."""
+    """A browser with the page open and loaded; `talk(method, **parameters)` in its own protocol, raises
+    RefusedError."""
     websocket = pytest.importorskip("websockets.sync.client", reason="needs websockets, which google-genai brings")
     folder = tmp_path / "browser"
     command = [str(CHROMIUM), *FLAGS.split(), f"--user-data-dir={folder}", asker.server.url]
@@ -41,11 +46,24 @@ def browser(asker: Asker, tmp_path: Path) -> Iterator[Talk]:
                     socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
                     while (told := json.loads(socket.recv(timeout=30))).get("id") != number:
                         pass
+                    if "result" not in told:
+                        raise RefusedError(told["error"])
                     return told["result"]
 
+                until(lambda: _loaded(talk, asker.server.url))
                 yield talk
         finally:
             process.kill()
+
+
+def _loaded(talk: Talk, page: str) -> bool:
+    """Whether `page` is there: the browser begins with an empty one, and what is asked on the way from one to the
+    other may get an error."""
+    try:
+        found = talk("Runtime.evaluate", expression="document.readyState + ' ' + location", returnByValue=True)
+    except RefusedError:
+        return False
+    return bool(found["result"].get("value") == f"complete {page}")
 
 
 def _address(folder: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import imagegen.wiring
 from imagegen.cli import run as command
 from imagegen.domain.outcome import Charge, Failed, Outcome, Refused
 from imagegen.domain.request import Request, key
+from imagegen.domain.row import Placed
+from imagegen.manifest import Manifest
 from imagegen.providers import Slip
 from tests.run.cloudrun import Books
 from tests.run.tiny import COST, Tiny, made
@@ -147,6 +149,27 @@ def test_unless_the_routes_say_so(home: Path, run: Run) -> None:
     assert code == 0
     assert {name: row["model"] for name, row in rows.items()} == {"mug": "flux-2-pro", "cup": "gpt-image-2.5-flare"}
     assert "gpt-image-2.5-flare refused the prompt" in said
+
+
+def test_the_manifest_is_read_once_for_all_reasons(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row is refused, the other's provider fails: each is told of its own reason, and one pass finds both."""
+    text = f"imagegen: 1\nroutes: {{fallback: [availability, refused]}}\n{ROWS}"
+    passes, read = [], Manifest.rows
+
+    def rows_of(manifest: Manifest) -> Iterator[Placed]:
+        passes.append(manifest)
+        return read(manifest)
+
+    monkeypatch.setattr(Manifest, "rows", rows_of)
+
+    def openai(request: Request) -> Outcome:
+        return _refuses(request) if request.prompt == "A mug" else _no_key(request)
+
+    code, rows, said = run(text, {"openai": sent(openai), **BFL})
+    assert (code, {row["model"] for row in rows.values()}) == (0, {"flux-2-pro"})
+    assert "gpt-image-2.5-flare refused the prompt" in said
+    assert "openai cannot be used now" in said
+    assert len(passes) == 2  # one for the work list, one for what went elsewhere
 
 
 def test_no_fallback_where_the_routes_want_none(home: Path, run: Run) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from imagegen.imports import IMPORTING
 from imagegen.inputs.guarded import Guarded, NotFetched, shown
 from imagegen.providers.hosted.pictures import data_url
 from imagegen.providers.hosted.rest import parsed
@@ -32,7 +33,8 @@ class OwnLine(Line):
         """Azure wants the key in a header of its own, the version in the query and the deployment in the path."""
         if self._version is None:
             return super()._new()
-        import openai
+        with IMPORTING:
+            import openai
 
         base = self.base_url if AZURE_PATH in self.base_url else self.base_url + AZURE_PATH
         return openai.AzureOpenAI(api_key=self.key, api_version=self._version, base_url=base, **self._terms())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imagegen.domain.outcome import Failed
+from imagegen.imports import IMPORTING
 from imagegen.providers import Slip
 from imagegen.providers.hosted.errors import Denied
 from imagegen.providers.hosted.rest import Reply, Rest
@@ -45,7 +46,8 @@ class Wire:
         alone = {"automatic_function_calling": {"disable": True}}
 
         def ask(client: Client) -> Any:
-            from google.genai.types import Content, GenerateContentConfig
+            with IMPORTING:
+                from google.genai.types import Content, GenerateContentConfig
 
             # Mappings within mappings would go out as they are, unchecked.
             said = [Content.model_validate(each) for each in contents]
@@ -73,9 +75,10 @@ class Wire:
         self._rest.close()
 
     def _asked(self, ask: Callable[[Client], Any], slip: Slip) -> Reply:
-        from google.auth.exceptions import GoogleAuthError, TransportError
+        with IMPORTING:
+            from google.auth.exceptions import GoogleAuthError, TransportError
 
-        from imagegen.providers.google.tap import Answered
+            from imagegen.providers.google.tap import Answered
 
         try:
             client, tap = self._opened()
@@ -101,10 +104,11 @@ class Wire:
             return self._open
 
     def _new(self) -> tuple[Client, Tap]:
-        from google import genai
-        from google.genai.types import HttpOptions
+        with IMPORTING:
+            from google import genai
+            from google.genai.types import HttpOptions
 
-        from imagegen.providers.google.tap import Shut, Tap
+            from imagegen.providers.google.tap import Shut, Tap
 
         for name in ("google", "google_genai"):  # what they log is for engineers, and not for the terminal
             logging.getLogger(name).addHandler(logging.NullHandler())
@@ -135,7 +139,13 @@ def vertex_home(location: str) -> str:
 
 def _default() -> Credentials:
     """Application default credentials. Raises GoogleAuthError where there are none."""
-    import google.auth
+    with IMPORTING:
+        # `google.auth.default` would import the others, one after the other, as it looks for an account.
+        import google.auth
+        import google.auth.compute_engine
+        import google.auth.transport.requests
+        import google.oauth2.credentials
+        import google.oauth2.service_account
 
     with warnings.catch_warnings():  # a person's own login will do here
         warnings.simplefilter("ignore")

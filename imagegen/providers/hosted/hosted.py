@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -30,7 +31,7 @@ class Speaker(Protocol):
         """Close the connections."""
 
 
-class Hosted:
+class Hosted(ABC):
     """One request a call, so that each picture has its own seed, line in the ledger and way home. `offers` by model
     name."""
 
@@ -66,8 +67,9 @@ class Hosted:
         outcome = self._one(request, inputs, slip)
         yield replace(outcome, key=key(request))
 
+    @abstractmethod
     def _one(self, request: Request, inputs: Mapping[str, bytes], slip: Slip) -> Outcome:
-        raise NotImplementedError
+        """What came of the request; the outcome's `key` may stay empty."""
 
     def _stopped(self, request: Request, inputs: Mapping[str, bytes]) -> Failed | None:
         """Why a new request does not go over the wire, if it does not."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from imagegen.domain.model import Offer
 from imagegen.domain.outcome import UNKNOWN_CHARGE, Artifact, Charge, Failed, Made, Outcome, Pending, Unknown
 from imagegen.domain.request import Request
+from imagegen.imports import IMPORTING
 from imagegen.inputs.guarded import Guarded, NotFetched, shown
 from imagegen.providers import Limits, Slip
 from imagegen.providers.hosted.errors import Denied
@@ -186,7 +187,8 @@ class Remote(Hosted):
 @cache
 def _trusted() -> ssl.SSLContext:
     """The system's trust store: reading it takes 40 ms, far longer than most downloads."""
-    import httpx2
+    with IMPORTING:
+        import httpx2
 
     return httpx2.create_ssl_context()
 

@@ -6,13 +6,15 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
+from imagegen.imports import IMPORTING
 from imagegen.providers import Slip
-from imagegen.providers.hosted.server import MOST_BYTES, Server, one_line
+from imagegen.providers.hosted.server import MOST_BYTES, Server
 
 if TYPE_CHECKING:
     from httpx2 import Client, Request, Response
@@ -55,6 +57,38 @@ def parsed(data: bytes) -> Any:
         return None
 
 
+@contextmanager
+def sending(server: Server, http: Any) -> Iterator[None]:
+    """What goes wrong before an answer comes, as NotSent or Cut. `http` is httpx or httpx2: their errors have the same
+    names."""
+    try:
+        yield
+    except (http.ConnectError, http.ConnectTimeout, http.PoolTimeout, http.ProxyError) as error:
+        raise NotSent(f"could not connect to {server.host}: {server.said(error)}") from error
+    except http.UnsupportedProtocol as error:
+        raise NotSent(f"{server.host} cannot be asked: {server.said(error)}") from error
+    except http.TimeoutException as error:
+        raise Cut("no answer in time") from error
+    except (http.HTTPError, ssl.SSLError, OSError) as error:
+        raise Cut("the connection broke") from error
+
+
+def limited(pieces: Iterable[bytes], server: Server, http: Any) -> Iterator[bytes]:
+    """An answer's `pieces`, while they are no more than MOST_BYTES and come within the `total` time, which begins with
+    the first that is asked for. Raises Cut, also for what goes wrong on the way; `http` as in `sending`."""
+    end, size = time.monotonic() + server.timeouts.total, 0
+    try:
+        for piece in pieces:
+            size += len(piece)
+            if size > MOST_BYTES:
+                raise Cut(f"the answer is longer than {MOST_BYTES:,} bytes")
+            if time.monotonic() > end:
+                raise Cut(f"the answer was still not whole after {server.timeouts.total:g} s")
+            yield piece
+    except (http.HTTPError, http.StreamError, ssl.SSLError, OSError) as error:
+        raise Cut(f"the answer broke off: {server.said(error)}") from error
+
+
 class Rest:
     """HTTP to one server with httpx2, opened with the first call, shared by all threads. `headers` go out with every
     call, the key among them; so call nothing but `server.same_site` addresses."""
@@ -93,21 +127,14 @@ class Rest:
 
     def deliver(self, request: Request, *, slip: Slip | None = None, spool: bool = False) -> Reply:
         """As `send`, for a request that somebody else has built; it goes out as it is."""
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         client = self._open()
         if slip is not None:
             slip.sending()
-        try:
+        with sending(self.server, httpx2):
             response = client.send(request, stream=True)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
-            raise NotSent(f"could not connect to {self.server.host}: {self._said(error)}") from error
-        except httpx2.UnsupportedProtocol as error:
-            raise NotSent(f"{self.server.host} cannot be asked: {self._said(error)}") from error
-        except httpx2.TimeoutException as error:
-            raise Cut("no answer in time") from error
-        except (httpx2.HTTPError, ssl.SSLError, OSError) as error:
-            raise Cut("the connection broke") from error
         try:
             return self._read(response, slip if spool and 200 <= response.status_code < 300 else None)
         finally:
@@ -116,41 +143,25 @@ class Rest:
     def _read(self, response: Response, slip: Slip | None) -> Reply:
         length = response.headers.get("content-length", "")
         plain = "content-encoding" not in response.headers
-        pieces = self._pieces(response)
+        response.request.extensions["timeout"]["read"] = self.server.timeouts.progress
+        with IMPORTING:
+            import httpx2
+
+        pieces = limited(response.iter_bytes(), self.server, httpx2)
         try:
             if slip is None:
                 data = b"".join(pieces)
             else:
                 data = slip.receive(pieces, int(length) if plain and length.isdecimal() else None)
         except ConnectionError as error:
-            raise Cut(f"the answer broke off: {self._said(error)}") from error
+            raise Cut(f"the answer broke off: {self.server.said(error)}") from error
         return Reply(response.status_code, {name.lower(): value for name, value in response.headers.items()}, data)
-
-    def _pieces(self, response: Response) -> Iterator[bytes]:
-        """From here on silence is limited by `progress`, the whole by `total` and MOST_BYTES."""
-        import httpx2
-
-        wait = self.server.timeouts
-        response.request.extensions["timeout"]["read"] = wait.progress
-        end, size = time.monotonic() + wait.total, 0
-        try:
-            for piece in response.iter_bytes():
-                size += len(piece)
-                if size > MOST_BYTES:
-                    raise Cut(f"the answer is longer than {MOST_BYTES:,} bytes")
-                if time.monotonic() > end:
-                    raise Cut(f"the answer was still not whole after {wait.total:g} s")
-                yield piece
-        except (httpx2.HTTPError, httpx2.StreamError, ssl.SSLError, OSError) as error:
-            raise Cut(f"the answer broke off: {self._said(error)}") from error
-
-    def _said(self, error: Exception) -> str:
-        return self.server.hide(one_line(str(error), 120)) or type(error).__name__
 
     def _open(self) -> Client:
         with self._lock:
             if self._client is None:
-                import httpx2
+                with IMPORTING:
+                    import httpx2
 
                 wait = self.server.timeouts
                 self._client = httpx2.Client(

@@ -191,11 +191,15 @@ def _safety(request: Request, rules: Rules) -> str | None:
 def _options(request: Request, offer: Offer, rules: Rules) -> str | None:
     if request.options is None:
         return None
+    return bad_option(request, rules.options_of(request, offer) if rules.options_of else rules.options)
+
+
+def bad_option(request: Request, allowed: Mapping[str, Rule]) -> str | None:
+    """A sentence for the first of the request's options that is not `allowed`, or not with that value."""
     try:
         given = options_of(request)
     except ValueError:
         return "options must be a mapping of names to values"
-    allowed = rules.options_of(request, offer) if rules.options_of else rules.options
     for name, value in given.items():
         if name not in allowed:
             return f"{request.model} has no option {name!r}; it has {', '.join(allowed) or 'none'}"

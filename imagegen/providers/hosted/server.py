@@ -58,6 +58,10 @@ class Server:
             text = text.replace(self.key, "***").replace(quote(self.key, safe=""), "***")
         return self._looks.sub("***", text) if self._looks else text
 
+    def said(self, error: Exception) -> str:
+        """What `error` says, or its name where it says nothing: on one line, without the key."""
+        return self.hide(one_line(str(error), 120)) or type(error).__name__
+
     def same_site(self, url: str, *suffixes: str) -> bool:
         """Whether the key may go to `url`: this server itself, or, when at home, https to a host of the provider's
         that ends in one of `suffixes` (".example.com")."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -43,23 +41,14 @@ def listed(api_key: str, base_url: str | None, patience: Timeouts = PATIENCE) ->
     except SettingsError as problem:
         return Listed("", trouble=problem.what)
     try:
-        with _client(line, api_key) as client:
-            dates = _dates(_body(client, patience))
+        dates = _dates(_body(line.client(), patience))
     except wire_errors() as problem:
         return Listed(line.host, trouble=_said(problem))
     except (ValueError, OSError) as problem:
         return Listed(line.host, trouble=line.hide(str(problem)))
+    finally:
+        line.close()
     return Listed(line.host, dates)
-
-
-@contextmanager
-def _client(line: Line, api_key: str) -> Iterator[Client]:
-    import httpx2
-    import openai
-
-    wait = httpx2.Timeout(line.timeouts.first_byte, connect=line.timeouts.connect)
-    with httpx2.Client(timeout=wait, follow_redirects=False) as http:
-        yield openai.OpenAI(api_key=api_key, base_url=line.base_url, max_retries=0, timeout=wait, http_client=http)
 
 
 def _body(client: Client, patience: Timeouts) -> bytes:

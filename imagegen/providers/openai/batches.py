@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from imagegen.domain.model import Offer
 from imagegen.domain.outcome import Failed, Outcome, Refused, Unknown
 from imagegen.domain.request import Key, Request
+from imagegen.imports import IMPORTING
 from imagegen.providers.hosted.queue import Gone
 from imagegen.providers.hosted.rest import Cut
 from imagegen.providers.hosted.server import Timeouts
@@ -112,7 +113,8 @@ class Batches:
 
     def look(self, number: str) -> Over | None:
         """The batch, when it is over."""
-        import openai
+        with IMPORTING:
+            import openai
 
         try:
             batch = _said(lambda: self._client.batches.retrieve(number))
@@ -175,7 +177,8 @@ def _input_name(tag: str) -> str:
 
 def _said(ask: Callable[[], T]) -> T:
     """What the server answers. Raises Cut for what is no answer of this API."""
-    import openai
+    with IMPORTING:
+        import openai
 
     try:
         return ask()

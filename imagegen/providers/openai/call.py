@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imagegen.imports import IMPORTING
 from imagegen.providers import Slip
-from imagegen.providers.hosted.rest import Cut
-from imagegen.providers.hosted.server import MOST_BYTES, Server, Timeouts
-from imagegen.providers.openai.errors import broken_errors
+from imagegen.providers.hosted.rest import limited
+from imagegen.providers.hosted.server import Server, Timeouts
 
 if TYPE_CHECKING:
     from openai import OpenAI as Client
@@ -44,7 +43,7 @@ class Line(Server):
         """Send `body`, with fields in `extra` that the SDK need not know, once, and return the whole answer: to the
         edits when it holds an `image`, else to the generations.
 
-        Raises what `errors.wire_errors` names when nothing or an error came, `errors.Cut` when the answer broke
+        Raises what `errors.wire_errors` names when nothing or an error came, Cut when the answer broke
         off, and StorageError when the intent cannot be written down (then nothing was sent)."""
         generate, edit = self._open()
         ask = edit if "image" in body else generate
@@ -79,17 +78,28 @@ class Line(Server):
             return self._opened()
 
     def _opened(self) -> Client:
-        self._client = self._client or self._new()
+        if self._client is None:
+            with IMPORTING:
+                # The SDK takes whatever `sys.modules` holds under this name, with every request: also what another
+                # thread has half imported. So it is imported before the first.
+                import httpx  # noqa: F401
+
+                client = self._new()
+                # Each part of the SDK is imported when it is asked for.
+                _ = client.images, client.files, client.batches, client.models
+            self._client = client
         return self._client
 
     def _new(self) -> Client:
-        import openai
+        with IMPORTING:
+            import openai
 
         return openai.OpenAI(api_key=self.key or _NO_KEY, base_url=self.base_url, **self._terms())
 
     def _terms(self) -> dict[str, Any]:
         """What every client of the SDK's is made with: the connections, the timeouts, no retries."""
-        import httpx2
+        with IMPORTING:
+            import httpx2
 
         wait = self.timeouts
         timeout = httpx2.Timeout(wait.first_byte, connect=wait.connect, write=wait.progress, pool=wait.total)
@@ -102,16 +112,9 @@ class Line(Server):
         return {"max_retries": 0, "timeout": timeout, "http_client": http}
 
     def pieces(self, response: Any) -> Iterator[bytes]:
-        """The answer's bytes. From here on silence is limited by `progress`, the whole by `total` and MOST_BYTES."""
+        """The answer's bytes. From here on silence is limited by `progress`, the whole as by `limited`."""
+        with IMPORTING:
+            import httpx2
+
         response.http_request.extensions["timeout"]["read"] = self.timeouts.progress
-        end, size = time.monotonic() + self.timeouts.total, 0
-        try:
-            for piece in response.iter_bytes():
-                size += len(piece)
-                if size > MOST_BYTES:
-                    raise Cut(f"the answer is longer than {MOST_BYTES:,} bytes")
-                if time.monotonic() > end:
-                    raise Cut(f"the answer was still not whole after {self.timeouts.total:g} s")
-                yield piece
-        except broken_errors() as error:
-            raise Cut(f"the answer broke off: {self.hide(str(error) or type(error).__name__)}") from error
+        return limited(response.iter_bytes(), self, httpx2)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imagegen.domain.outcome import Failed, Refused, Unknown
+from imagegen.imports import IMPORTING
 from imagegen.providers.hosted.errors import retry_after
 from imagegen.providers.hosted.server import one_line
 
@@ -33,22 +33,17 @@ class Place(Protocol):
 
 def wire_errors() -> tuple[type[Exception], ...]:
     """What the SDK raises for a server's or a network's doing."""
-    import httpx2
-    import openai
+    with IMPORTING:
+        import httpx2
+        import openai
 
     return (openai.APIStatusError, openai.APIConnectionError, httpx2.HTTPError)
 
 
-def broken_errors() -> tuple[type[Exception], ...]:
-    """What reading an answer raises when the connection or the encoding breaks."""
-    import httpx2
-
-    return (httpx2.HTTPError, ssl.SSLError, OSError)
-
-
 def outcome(error: Exception, place: Place) -> Failed | Refused | Unknown:
     """What `error` means; its `key` is still empty."""
-    import openai
+    with IMPORTING:
+        import openai
 
     if isinstance(error, openai.APIStatusError):
         return _status(error, place)
@@ -67,7 +62,8 @@ def says_model_is_gone(error: Exception) -> bool:
 
 
 def _never_connected(cause: BaseException | None) -> bool:
-    import httpx2
+    with IMPORTING:
+        import httpx2
 
     return isinstance(
         cause,

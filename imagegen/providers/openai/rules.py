@@ -9,7 +9,7 @@ from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.model import Offer
 from imagegen.domain.request import Request, nfc
 from imagegen.providers.hosted import rules as shared
-from imagegen.providers.hosted.rules import Rule, one_of, options_of, short_text, whole
+from imagegen.providers.hosted.rules import Rule, bad_option, one_of, options_of, short_text, whole
 from imagegen.providers.openai import edits
 
 #: Characters of a prompt where the catalogue says nothing else.
@@ -109,17 +109,7 @@ def _options(request: Request, offer: Offer) -> str | None:
         return f"{request.model} has no safety level {request.safety!r}; it has {known}"
     if request.options is None:
         return None
-    try:
-        given = options_of(request)
-    except ValueError:
-        return "options must be a mapping of names to values"
-    allowed = _allowed(request, offer)
-    for name, value in given.items():
-        if name not in allowed:
-            return f"{request.model} has no option {name!r}; it has {', '.join(allowed) or 'none'}"
-        if problem := allowed[name](value):
-            return f"option {name} must be {problem}, not {value!r}"
-    return _clash(request, given)
+    return bad_option(request, _allowed(request, offer)) or _clash(request, options_of(request))
 
 
 def _allowed(request: Request, offer: Offer) -> dict[str, Rule]:

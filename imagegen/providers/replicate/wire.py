@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from imagegen.imports import IMPORTING
 from imagegen.providers import Slip
-from imagegen.providers.hosted.rest import Cut, NotSent, Reply
-from imagegen.providers.hosted.server import MOST_BYTES, Server, one_line
+from imagegen.providers.hosted.rest import Cut, NotSent, Reply, limited, sending
+from imagegen.providers.hosted.server import Server
 
 if TYPE_CHECKING:
     import httpx
@@ -64,7 +64,8 @@ class Wire:
     def _call(
         self, ask: Callable[[Client], object], slip: Slip | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        from replicate.client import Client
+        with IMPORTING:
+            from replicate.client import Client
 
         once = _Once(self.server, self._transport(), slip, headers or {})
         # Without a key the SDK would look for one in the environment: the header is there, and taken out again.
@@ -82,7 +83,8 @@ class Wire:
         return once.reply
 
     def _transport(self) -> httpx.HTTPTransport:
-        import httpx
+        with IMPORTING:
+            import httpx
 
         with self._lock:
             if self._open is None:
@@ -94,7 +96,8 @@ class Wire:
 @cache
 def _trusted() -> ssl.SSLContext:
     """The system's trust store, as for all other providers; the SDK would bring its own."""
-    import httpx2
+    with IMPORTING:
+        import httpx2
 
     return httpx2.create_ssl_context()
 
@@ -111,7 +114,8 @@ class _Once:
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send it. Raises NotSent, Cut, StorageError, and _Answered for an answer that is no success."""
-        import httpx
+        with IMPORTING:
+            import httpx
 
         if self._sent:
             raise RuntimeError("a second request on one call")
@@ -124,20 +128,12 @@ class _Once:
         request.extensions = {**request.extensions, "timeout": limits}
         if self._slip is not None:
             self._slip.sending()
-        try:
+        with sending(self._server, httpx):
             response = self._inner.handle_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise NotSent(f"could not connect to {self._server.host}: {self._said(error)}") from error
-        except httpx.UnsupportedProtocol as error:
-            raise NotSent(f"{self._server.host} cannot be asked: {self._said(error)}") from error
-        except httpx.TimeoutException as error:
-            raise Cut("no answer in time") from error
-        except (httpx.HTTPError, ssl.SSLError, OSError) as error:
-            raise Cut("the connection broke") from error
         response.request = request
         limits["read"] = wait.progress
         try:
-            data = self._read(response)
+            data = b"".join(limited(response.iter_bytes(), self._server, httpx))
         finally:
             response.close()
         names = {name.lower(): value for name, value in response.headers.items()}
@@ -148,23 +144,3 @@ class _Once:
 
     def close(self) -> None:
         """The connections are shared: nothing."""
-
-    def _read(self, response: httpx.Response) -> bytes:
-        """All of it, within the time that is given for all of it."""
-        import httpx
-
-        end, size, pieces = time.monotonic() + self._server.timeouts.total, 0, []
-        try:
-            for piece in response.iter_bytes():
-                size += len(piece)
-                if size > MOST_BYTES:
-                    raise Cut(f"the answer is longer than {MOST_BYTES:,} bytes")
-                if time.monotonic() > end:
-                    raise Cut(f"the answer was still not whole after {self._server.timeouts.total:g} s")
-                pieces.append(piece)
-        except (httpx.HTTPError, httpx.StreamError, ssl.SSLError, OSError) as error:
-            raise Cut(f"the answer broke off: {self._said(error)}") from error
-        return b"".join(pieces)
-
-    def _said(self, error: Exception) -> str:
-        return self._server.hide(one_line(str(error), 120)) or type(error).__name__
