@@ -86,7 +86,6 @@ def opened(project: Project, order: Order, parts: Parts, watcher: Watcher) -> It
         stack.callback(_hang_up, parts.providers)
         bearing.remember(parts.providers, project.settings, ledger)
         stack.callback(bearing.keep, parts.providers)
-        ledger.findable = frozenset(name for name, each in parts.providers.items() if hasattr(each, "find"))
         if ledger.notice:
             watcher.note(ledger.notice)
         collection = _collection(ledger, folder)

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from imagegen.domain.queue import is_queue
 from imagegen.errors import StorageError
 from imagegen.ledger import attempts, runs, schema, spool
 from imagegen.ledger.attempts import Open
@@ -38,8 +39,6 @@ class Ledger:
         on_failure: Callable[[StorageError], None] | None = None,
     ) -> None:
         self.home, self.clock = home, clock
-        #: Providers whose jobs are found again by their tag: what was sent to them is not given up as unknown.
-        self.findable: frozenset[str] = frozenset()
         #: What is known, in this process, of pictures that earlier runs asked for and that are not there: the state and
         #: the reason, by Key.
         self.told: dict[str, tuple[str, str]] = {}
@@ -109,8 +108,9 @@ class Ledger:
         with self.reading() as connection:
             left = attempts.open_of(connection, run)
         for attempt in left:
+            # A queue's job is found again by its tag: what was sent there is not given up as unknown.
             known = attempt.remote_id or spool.whole_answer(self.spool, attempt.id) is not None
-            if known or (attempt.state == "sent" and attempt.provider in self.findable):
+            if known or (attempt.state == "sent" and is_queue(attempt.provider)):
                 collectable.append(attempt)
             elif attempt.state == "reserved":
                 self._close(attempt.id, 0, "nothing", "interrupted before it was sent")

@@ -82,6 +82,16 @@ def test_a_dead_runs_attempts_end_as_far_as_is_known(begin: Begin, home: Path, l
     assert kept == {"dead-answered.part", "dead-accepted.part", "dead-closed.part"}
 
 
+def test_what_was_sent_to_a_queue_is_not_given_up(begin: Begin, ledger: Ledger) -> None:
+    """It is found again by its tag, whichever command takes the dead run over first: one that only lists unknown
+    attempts knows no providers."""
+    kill(begin("dead"))
+    ledger.write(lambda c: c.execute("UPDATE attempts SET provider = 'openai.batch' WHERE id = 'dead-sent'"))
+    left = {each.id for each in ledger.take_over()}
+    assert left == {"dead-answered", "dead-accepted", "dead-sent"}
+    assert states(ledger)["dead-sent"] == "sent"
+
+
 def test_an_answer_of_a_dead_run_comes_home(begin: Begin, ledger: Ledger) -> None:
     """The slip of a collectable attempt has the whole answer, or the job's id, and the picture's request."""
     kill(begin("dead"))
