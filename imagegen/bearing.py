@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from imagegen.domain.model import Offer
+from imagegen.domain.queue import provider_of
 from imagegen.ledger import Ledger
 from imagegen.ledger.learned import Memory
 from imagegen.providers import Limits, Provider, Rates
@@ -56,7 +57,8 @@ def keep(providers: Mapping[str, Provider]) -> None:
 
 def account(settings: Settings, provider: str) -> str:
     """A name for the key and the address that are used with `provider`, from which neither can be told."""
-    key, address = settings.keys.get(provider), settings.addresses.get(provider, "")
+    whose = provider_of(provider)
+    key, address = settings.keys.get(whose), settings.addresses.get(whose, "")
     told = "\n".join((provider, address, key.reveal() if key else ""))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 

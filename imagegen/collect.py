@@ -158,6 +158,9 @@ def adopt(desk: Desk, bought: Bought, request: str) -> bool:
 
 def _restored(desk: Desk, key: str, data: bytes, media_type: str, values: dict[str, Any]) -> bool:
     facts = {name: values.get(name) for name in ("prompt", "provider", "model", "seed")} | {"request": values}
+    if values.get("kind") == "judge":
+        desk.store.put(key, data, media_type, facts)
+        return True
     try:
         picture = finishing.inspect(data)
     except BadPicture:

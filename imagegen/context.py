@@ -11,16 +11,29 @@ from typing import NamedTuple
 from imagegen.catalog import Catalog
 from imagegen.domain.given import Given
 from imagegen.domain.inputs import Resolve, named
+from imagegen.domain.judge import Judging
 from imagegen.domain.model import Model, Offer, Rendition
 from imagegen.domain.row import Row
 from imagegen.routing import Routes
 
 
-class Scoring(NamedTuple):
-    """A scorer as the plan sees it: its `version`, and why it cannot serve a row ("" when it can)."""
+class Drafts(NamedTuple):
+    """How many drafts there are to choose among, and their size in pixels."""
 
+    pictures: int
+    width: int
+    height: int
+
+
+class Scoring(NamedTuple):
+    """A scorer as the plan sees it: its `name` and `version`, why it cannot serve a row ("" when it can), the judge
+    that it asks, if it asks one, and what else is to be said."""
+
+    name: str
     version: str
     refusal: str = ""
+    judging: Judging | None = None
+    note: str = ""
 
 
 class Winner(NamedTuple):
@@ -34,9 +47,9 @@ class Winner(NamedTuple):
     reason: str = ""
 
 
-def unscored(name: str, row: Row) -> Scoring:
+def unscored(name: str, row: Row, drafts: Drafts) -> Scoring:
     """Where nobody looks at scorers: every name will do."""
-    return Scoring("")
+    return Scoring(name, "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +76,7 @@ class Context:
     renditions: tuple[Rendition, ...] = ()
     inputs: Resolve = named
     calls: Callable[[Row], str] = lambda row: ""
-    scorers: Callable[[str, Row], Scoring] = unscored
+    scorers: Callable[[str, Row, Drafts], Scoring] = unscored
     barred: Mapping[tuple[str, str], str] = field(default_factory=dict)
     chosen: Callable[[str], Winner | None] = lambda slot: None
     accepts: Callable[[Row], str] = lambda row: ""

@@ -15,11 +15,11 @@ from imagegen.catalog import Catalog
 from imagegen.clock import Clock
 from imagegen.domain.handoff import HANDOFF, Brought
 from imagegen.domain.model import Offer
-from imagegen.domain.queue import queue_of
+from imagegen.domain.queue import judges_of, queue_of
 from imagegen.domain.request import Key
 from imagegen.ondemand import OnDemand
 from imagegen.providers import Provider
-from imagegen.roster import BUILDERS, DAY, KEEPS, QUEUED, Post, build
+from imagegen.roster import BUILDERS, DAY, JUDGES, KEEPS, QUEUED, Post, build, build_judges
 from imagegen.settings import Settings
 
 
@@ -40,11 +40,19 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> Mapping[str
     def queue(name: str) -> Provider:
         return QUEUED[name](_post(settings, catalog, clock, name), clock)
 
+    def judging(name: str) -> Provider:
+        from imagegen.providers.wrap import breaking, limited, retrying
+
+        asked = build_judges(name)(_post(settings, catalog, clock, name))
+        return retrying(breaking(limited(asked, clock), clock), clock)
+
+    judges = sorted({judge.provider for judge in catalog.judges.values()} & {*JUDGES, *settings.servers})
     return OnDemand[Provider](
         {
             PLACEHOLDER: placeholder,
             **{name: partial(wrapped, name) for name in (*BUILDERS, *settings.servers)},
             **{queue_of(name): partial(queue, name) for name in QUEUED},
+            **{judges_of(name): partial(judging, name) for name in judges},
             HANDOFF: partial(by_hand, catalog),
         }
     )
@@ -67,6 +75,7 @@ def _post(settings: Settings, catalog: Catalog, clock: Clock, name: str) -> Post
         offers=offers,
         limits=replace(limits(settings, name, offers), keeps=KEEPS.get(name, DAY)),
         server=settings.servers.get(name),
+        judges={judge.name: judge for judge in catalog.judges.values() if judge.provider == name},
         stopped=getattr(getattr(clock, "stop", None), "is_set", lambda: False),
     )
 

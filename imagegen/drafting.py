@@ -11,9 +11,10 @@ from math import gcd
 from typing import Any, Literal, NamedTuple
 
 from imagegen.blueprint import PLACEHOLDER, Blueprint, blueprint_of, said
-from imagegen.context import Context
+from imagegen.context import Context, Drafts, Scoring
 from imagegen.domain.given import Given
 from imagegen.domain.inputs import Inputs
+from imagegen.domain.judge import Judging
 from imagegen.domain.model import Finish
 from imagegen.domain.request import canonical, digest
 from imagegen.domain.row import Place, Row
@@ -27,8 +28,8 @@ BY_PROMPT = "{model} takes no input picture: the chosen draft is shown, the pict
 
 class Part(NamedTuple):
     """What a picture is in a row with drafts. `number` counts a picture's drafts from 0, `asked` is the sample number
-    in its Request. Of a refined one: the `slot`, the `scorer`, whether it is made from the draft (`edits`),
-    and whether one has `won` already: then `number` says which, `reason` why."""
+    in its Request. Of a refined one: the `slot`, the `scorer` and the judge that it asks, whether it is made from the
+    draft (`edits`), and whether one has `won` already: then `number` says which, `reason` why."""
 
     role: Literal["draft", "refine"]
     number: int = 0
@@ -38,6 +39,7 @@ class Part(NamedTuple):
     edits: bool = False
     won: bool = False
     reason: str = ""
+    judging: Judging | None = None
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,22 @@ class Drafting:
     scorer: str
     edits: bool
 
-    def parts(self, row: Row, sample: int, version: str) -> tuple[Part, tuple[Part, ...]]:
+    @property
+    def made(self) -> Drafts:
+        """What is to be chosen among."""
+        assert self.drafts.choice is not None
+        size = self.drafts.choice.size_plan.size
+        return Drafts(self.count, size.width, size.height)
+
+    def parts(self, row: Row, sample: int, by: Scoring) -> tuple[Part, tuple[Part, ...]]:
         """The refined picture of one sample, and its drafts."""
         asked = [sample * self.count + number for number in range(self.count)]
         keys = [self.drafts.key(row, each) for each in asked]
         template = self.refine.request(row, sample, self.unknown)
         said = canonical(template) if template else {}
-        slot = digest({"refine": said, "drafts": keys, "scorer": [self.scorer, version]})
+        slot = digest({"refine": said, "drafts": keys, "scorer": [by.name, by.version]})
         drafts = tuple(Part("draft", number, each) for number, each in enumerate(asked))
-        return Part("refine", 0, sample, slot, self.scorer, self.edits), drafts
+        return Part("refine", 0, sample, slot, by.name, self.edits, judging=by.judging), drafts
 
     @property
     def unknown(self) -> Inputs | None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from imagegen.blueprint import PLACEHOLDER
 from imagegen.domain.counts import PlanCounts
+from imagegen.domain.judge import Judging
 from imagegen.domain.money import Nano, plain
 from imagegen.domain.row import Place
 from imagegen.planner import Planned, PlannedState
@@ -137,16 +138,25 @@ class Totals:
             return "shared"
         self._bought.add(mark)
         line.paid += 1
+        self.dearest = max(self.dearest, cost)
+        if planned.asks:
+            cost -= self._judge(planned.asks, planned.row.use_case)
         line.cost += cost
         if blueprint.unit.basis != "exact":
             line.guessed += cost
-        self.dearest = max(self.dearest, cost)
         if blueprint.lane == "batch":
             self.queued += 1
             self.spared += (blueprint.live_price(planned.row, planned.draft.inputs).expected or cost) - cost
         if line.is_placeholder:
             self._stand_in(planned)
         return "buy"
+
+    def _judge(self, asks: Judging, use_case: str | None) -> Nano:
+        """Count in what choosing among a picture's drafts takes: no picture, only money."""
+        line, cost = self._line(asks.judge.name, asks.judge.provider, use_case), asks.price.expected or 0
+        line.cost += cost
+        line.guessed += cost
+        return cost
 
     def _stand_in(self, planned: Planned) -> None:
         real = planned.draft.blueprint.real(planned.row)

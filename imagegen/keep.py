@@ -1,4 +1,5 @@
-"""Keeping: whatever was paid for goes into the store, a picture under its Key, what is no use as evidence.
+"""Keeping: whatever was paid for goes into the store, a picture or a judge's answer under its Key, what is no use as
+evidence.
 
 Knows neither the output folder nor the work list; `record` and `collect` do the rest.
 """
@@ -62,6 +63,10 @@ def keep(desk: Desk, key: Key, row: str, request: str, most: Nano, outcome: Outc
     facts = _facts(desk, row, json.loads(request))
     if isinstance(outcome, Made):
         charge, basis = (most, "reserved") if charge is None else (charge, basis)
+        if facts["request"].get("kind") == "judge":
+            told = facts | outcome.artifact.facts | {"cost_usd": plain(charge)}
+            answer = desk.store.put(key, outcome.artifact.data, outcome.artifact.media_type, told)
+            return Paid(key, charge, basis, None, answer)
         return _picture(desk, key, facts | {"cost_usd": plain(charge)}, outcome, charge, basis)
     evidence = outcome.evidence if isinstance(outcome, Failed) else None
     if not charge and evidence is None:

@@ -17,7 +17,7 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Event
 
-from imagegen import claimed, collect, record, refining
+from imagegen import claimed, collect, judging, record, refining
 from imagegen.clock import Clock
 from imagegen.domain.outcome import Failed, Outcome
 from imagegen.domain.request import request_of
@@ -168,7 +168,7 @@ class Loop:
             lane.ended(batch)
             return
         with slip.kept_on_error():
-            kept = [record.put_away(kit.desk, job, outcome) for job, outcome in pairs(batch, outcomes)]  # 4 store
+            kept = [judging.put_away(kit.desk, job, outcome) for job, outcome in pairs(batch, outcomes)]  # 4 store
         self._left |= claimed.open_still(slip.id, kept)
         self._close(lane, batch, kept, slip)  # 5 record
 
@@ -233,9 +233,9 @@ class Loop:
             self._take_over()
         elif isinstance(answer, Bought):
             job = next(job for job in batch if job.key == answer.key)
-            end = record.without_picture(job, "failed", attempts.useless(answer.flaw)) if answer.flaw else None
+            end = judging.useless(self.kit.desk, job, answer.flaw) if answer.flaw else None
             if end is None and collect.adopt(self.kit.desk, answer, job.request):  # a twin bought it a moment ago
-                end = record.from_cache(self.kit.desk, job)
+                end = judging.from_cache(self.kit.desk, job)
             if end is not None:
                 self._close(lane, batch, [end], None, later=len(batch) > 1)
                 return

@@ -7,116 +7,33 @@ shows is what a run executes: there is no second estimate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from imagegen.blueprint import Blueprint, blueprint_of, said
 from imagegen.context import Context
-from imagegen.domain.drafts import ATTEMPTS_APART, DRAFT_SAMPLES
+from imagegen.domain.drafts import DRAFT_SAMPLES
 from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.inputs import Inputs, has_inputs, named
 from imagegen.domain.model import Estimate
-from imagegen.domain.money import Nano
-from imagegen.domain.request import Key, Request
+from imagegen.domain.request import Request
 from imagegen.domain.row import Place, Placed, Row
-from imagegen.drafting import Drafting, Part, drafting_of
+from imagegen.drafting import Drafting, drafting_of
 from imagegen.errors import ManifestError
 from imagegen.kinds import fingerprint, kind_of
+from imagegen.planned import Draft, Planned, PlannedState, Seen
 from imagegen.queueing import waits
 
-__all__ = ["Context", "Draft", "Planned", "Seen", "doomed", "fingerprint", "plan"]
+__all__ = ["Context", "Draft", "Planned", "PlannedState", "Seen", "doomed", "fingerprint", "plan"]
 
 #: Rows looked up at once.
 CHUNK = 500
 #: Kinds of rows remembered: rows that are all different must not fill the memory.
 MEMO = 4_000
 
-#: buy: to be made · cached: the cache has it · kept: the folder has it · refused: planning says no ·
-#: unknown: an earlier attempt may have paid for it · flawed: paid for before, and no use ·
-#: lacking: an input picture could not be fetched.
-PlannedState = Literal["buy", "cached", "kept", "refused", "unknown", "flawed", "lacking"]
-
 #: What is said of a picture whose input picture is not here.
 UNFETCHED = "made from a picture that `run` fetches first: counted as not there yet"
-
-
-class Draft(NamedTuple):
-    """One picture of one row before it is known whether it is there already."""
-
-    row: Row
-    place: Place
-    name: str | None
-    sample: int
-    blueprint: Blueprint
-    inputs: Inputs | None = None
-    part: Part | None = None
-    #: Attempts at it that were paid for and are no use: the next is asked for.
-    tries: int = 0
-
-    @property
-    def asked(self) -> int:
-        """The sample number in the Request."""
-        return (self.part.asked if self.part else self.sample) + ATTEMPTS_APART * self.tries
-
-    @property
-    def is_draft(self) -> bool:
-        """Whether it is made only to choose from."""
-        return self.part is not None and self.part.role == "draft"
-
-    @property
-    def key(self) -> Key | None:
-        """The Key, None for a refused row; while an input picture is unknown one that no picture has."""
-        return self.blueprint.key(self.row, self.asked, self.inputs)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of what the row says about its picture, without the model that routes choose."""
-        return fingerprint(self.row, None if self.part else self.inputs)  # which draft won, the row does not say
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What is known of a picture already. `evidence` is the store's or the ledger's own record."""
-
-    state: Literal["cached", "kept", "unknown", "flawed"]
-    reason: str = ""
-    evidence: Any = None
-
-
-class Planned(NamedTuple):
-    """One picture of one row and what would be done for it. `cost` is what it is expected to take
-    (0 when it is there), `most` what would be reserved; None: unknown or refused."""
-
-    draft: Draft
-    state: PlannedState
-    reason: str = ""
-    cost: Nano | None = 0
-    most: Nano | None = 0
-    seen: Seen | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def row(self) -> Row:
-        """The row it is for."""
-        return self.draft.row
-
-    @property
-    def request(self) -> Request | None:
-        """What would be asked of the model; None for a refused row."""
-        return self.draft.blueprint.request(self.draft.row, self.draft.asked, self.draft.inputs)
-
-    @property
-    def most_each(self) -> Nano | None:
-        """What one attempt reserves, where the row allows several."""
-        attempts = _attempts(self.draft) - (self.state == "cached")
-        return self.most if not self.most else -(-self.most // attempts)
-
-    @property
-    def held(self) -> bool:
-        """Whether it is made from a draft that is not chosen yet."""
-        part = self.draft.part
-        return self.state == "buy" and part is not None and part.role == "refine" and not part.won
 
 
 Look = Callable[[Sequence[Draft]], Sequence[Seen | None]]
@@ -201,11 +118,13 @@ def _drafted(draft: Draft, drafting: Drafting, context: Context) -> Iterator[Dra
     if drafting.refine.refusal:
         yield draft
         return
-    scoring = context.scorers(drafting.scorer, draft.row)
+    scoring = context.scorers(drafting.scorer, draft.row, drafting.made)
     if scoring.refusal:
         yield draft._replace(blueprint=Blueprint(refusal=scoring.refusal))
         return
-    refine, drafts = drafting.parts(draft.row, draft.sample, scoring.version)
+    if scoring.note:
+        draft = draft._replace(blueprint=replace(draft.blueprint, notes=(*draft.blueprint.notes, scoring.note)))
+    refine, drafts = drafting.parts(draft.row, draft.sample, scoring)
     winner = context.chosen(refine.slot)
     inputs = drafting.unknown
     if winner and drafting.edits:
@@ -227,7 +146,7 @@ def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planne
         return Planned(draft, "refused", blueprint.refusal, None, None)
     price = blueprint.price(draft.row, draft.inputs)
     if seen is not None:
-        more = _attempts(draft) - 1 if seen.state == "cached" else 0  # a rule may not accept what is there
+        more = draft.attempts - 1 if seen.state == "cached" else 0  # a rule may not accept what is there
         most = None if price.most is None and more else more * (price.most or 0)
         return Planned(draft, seen.state, seen.reason, most=most, seen=seen, notes=blueprint.notes)
     refusal = _refusal(draft, price, refuses)
@@ -237,14 +156,9 @@ def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planne
         return Planned(draft, "lacking", draft.inputs.trouble, notes=blueprint.notes)
     unfetched = draft.part is None and draft.inputs is not None and draft.inputs.unknown
     notes = (*blueprint.notes, UNFETCHED) if unfetched else blueprint.notes
-    most = None if price.most is None else price.most * _attempts(draft)
-    return Planned(draft, "buy", "", price.expected, most, notes=notes)
-
-
-def _attempts(draft: Draft) -> int:
-    """How often a picture may still be bought until it is accepted."""
-    accept = draft.row.accept
-    return accept.attempts - draft.tries if accept and not draft.is_draft else 1
+    most = None if price.most is None else price.most * draft.attempts
+    planned = Planned(draft, "buy", "", price.expected, most, notes=notes)
+    return planned.judged(draft.part.judging) if draft.part and not draft.part.won else planned
 
 
 def _usable(
@@ -253,7 +167,7 @@ def _usable(
     """Each draft and what is known of it: the first attempt at it that is not known to be no use; else the last."""
     for draft, known in zip(chunk, seen, strict=True):
         at, there = draft, None if draft.row.id in redo else known
-        while look and there and there.state == "flawed" and _attempts(at) > 1:
+        while look and there and there.state == "flawed" and at.attempts > 1:
             at = at._replace(tries=at.tries + 1)
             there = look([at])[0]
         yield at, there

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from imagegen import choose
-from imagegen.choose import Candidate, Chosen, Decision, Given, Waits, Wish
+from imagegen.choose import Asks, Candidate, Chosen, Decision, Given, Waits, Wish
 from imagegen.choose.person import read as decisions
 from imagegen.domain.request import Request, canonical, canonical_json, derived_seed, key, request_of
 from imagegen.domain.result import PRESENT, State
 from imagegen.errors import SettingsError, StorageError
+from imagegen.judging import asked, model_of
 from imagegen.keep import Desk
 from imagegen.ledger import Ledger, jobs
 from imagegen.ledger.jobs import Job
@@ -66,12 +67,15 @@ def settled(ledger: Ledger, desk: Desk, job: Job) -> Kept:
     if not any(line.state in PRESENT and line.digest for line in found):
         return _none(job, found)
     about = json.loads(job.about)
+    files: dict[str, str] = {}
     try:
-        answer = _asked(desk, job, about, found)
+        answer = _scored(desk, job, about, _candidates(desk, found, files))
     except SettingsError as problem:
         return without_picture(job, "failed", str(problem))
     if isinstance(answer, Waits):
         return without_picture(job, "waiting", answer.reason)
+    if isinstance(answer, Asks):
+        return asked(job, about, answer, files)
     if answer.chosen.index is None:
         return _rejected(desk, job, found, answer)
     return _won(desk, job, about, found, answer)
@@ -85,26 +89,36 @@ def _none(job: Job, found: Sequence[Line]) -> Kept:
     return without_picture(job, state, f"no draft to choose from: {said}")
 
 
-def _asked(desk: Desk, job: Job, about: Mapping[str, Any], found: Sequence[Line]) -> Scored | Waits:
-    """What the scorer says of the drafts that are there."""
-    scorer = choose.scorer(about["refine"]["scorer"])
+def _candidates(desk: Desk, found: Sequence[Line], files: dict[str, str]) -> list[Candidate]:
+    """The drafts that are there; where their bytes lie goes into `files`, by digest."""
     candidates = []
     for index, line in enumerate(found):
         held = desk.store.get(line.key) if line.state in PRESENT else None
         if held is not None:
             facts = {"model": line.model, "cost": line.cost, "file": line.file}
             candidates.append(Candidate(index, desk.store.read(held), facts))
+            files[held.digest] = str(desk.store.path(held))
     if not candidates:
         raise SettingsError("the drafts are gone from the cache (pruned?)", "--redo makes them anew")
-    answer = choose.choose(candidates, Wish(about["prompt"], about["refine"]["text"]), scorer, _given(desk, job))
-    if isinstance(answer, choose.Asks):
-        raise SettingsError(f"the scorer {scorer.name} asks a model, which this version cannot buy", "choose: auto")
-    return answer if isinstance(answer, Waits) else Scored(answer, tuple(each.index for each in candidates))
+    return candidates
 
 
-def _given(desk: Desk, job: Job) -> Given:
-    decided: Decision | None = decisions(desk.folder.path / DECISIONS).get(decision_name(job.row, job.sample))
-    return Given(decision=decided)
+def _scored(desk: Desk, job: Job, about: Mapping[str, Any], candidates: Sequence[Candidate]) -> Scored | Waits | Asks:
+    """What the scorer says of the drafts; a judge's answer that is in the cache is not asked for."""
+    refine, wish = about["refine"], Wish(about["prompt"], about["refine"]["text"])
+    model = model_of(refine)
+    scorer = choose.scorer(refine["scorer"], model)
+    given = Given(_decision(desk, job), no_answer=refine.get("no_answer", ""))
+    answer = choose.choose(candidates, wish, scorer, given)
+    if isinstance(answer, Asks) and (held := desk.store.get(key(answer.request))):
+        answer = choose.choose(candidates, wish, scorer, replace(given, answer=desk.store.read(held)))
+    if isinstance(answer, Asks) and model is None:
+        raise SettingsError(f"the scorer {scorer.name} asks a model, which only llm can", "choose with another one")
+    return answer if isinstance(answer, Waits | Asks) else Scored(answer, tuple(each.index for each in candidates))
+
+
+def _decision(desk: Desk, job: Job) -> Decision | None:
+    return decisions(desk.folder.path / DECISIONS).get(decision_name(job.row, job.sample))
 
 
 def decision_name(row: str, sample: int) -> str:

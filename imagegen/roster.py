@@ -6,9 +6,10 @@ Beside `wiring` the only importer of concrete providers; they are imported when 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imagegen.clock import Clock
+from imagegen.domain.judge import Judge
 from imagegen.domain.model import Offer
 from imagegen.providers import Limits, Provider
 from imagegen.servers import OwnServer
@@ -28,6 +29,7 @@ class Post:
     limits: Limits
     stopped: Callable[[], bool] = lambda: False
     server: OwnServer | None = None
+    judges: Mapping[str, Judge] = field(default_factory=dict)
 
 
 def _openai(post: Post) -> Provider:
@@ -116,6 +118,56 @@ BUILDERS: dict[str, Callable[[Post], Provider]] = {
 def build(name: str) -> Callable[[Post], Provider]:
     """The builder of the provider `name`; any other name is a server of the user's own."""
     return BUILDERS.get(name, compatible)
+
+
+def _chat_judges(post: Post) -> Provider:
+    from imagegen.providers.hosted.judging import Judging
+    from imagegen.providers.hosted.server import Timeouts
+    from imagegen.providers.openai.call import Line
+    from imagegen.providers.openai.judging import ChatJudge
+
+    line = Line(post.name, post.api_key, post.base_url, Timeouts())
+    return Judging(ChatJudge(line), post.judges, post.limits)
+
+
+def _own_judges(post: Post) -> Provider:
+    from imagegen.providers.compatible.line import OwnLine
+    from imagegen.providers.hosted.judging import Judging
+    from imagegen.providers.hosted.server import Timeouts
+    from imagegen.providers.openai.judging import ChatJudge
+
+    assert post.server is not None
+    return Judging(ChatJudge(OwnLine(post.server, post.api_key, Timeouts())), post.judges, post.limits)
+
+
+def _gemini_judges(post: Post) -> Provider:
+    from imagegen.providers.google import Google
+    from imagegen.providers.google.judging import GeminiJudge
+    from imagegen.providers.hosted.judging import Judging
+
+    return Judging(GeminiJudge(Google(post.api_key, post.base_url).wire), post.judges, post.limits)
+
+
+def _vertex_judges(post: Post) -> Provider:
+    from imagegen.googlecloud import parts
+    from imagegen.providers.google import Vertex
+    from imagegen.providers.google.judging import GeminiJudge
+    from imagegen.providers.hosted.judging import Judging
+
+    return Judging(GeminiJudge(Vertex(*parts(post.api_key), post.base_url).wire), post.judges, post.limits)
+
+
+#: Provider -> the builder of what asks its vision models.
+JUDGES: dict[str, Callable[[Post], Provider]] = {
+    "openai": _chat_judges,
+    "google": _gemini_judges,
+    "vertex": _vertex_judges,
+}
+
+
+def build_judges(name: str) -> Callable[[Post], Provider]:
+    """The builder of what asks the vision models of `name`; of any other name it is a server of the user's own."""
+    return JUDGES.get(name, _own_judges)
 
 
 #: What a batch of OpenAI's may hold: pictures, and bytes of its answer, which is read whole (100 pictures of 1024x1024

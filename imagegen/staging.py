@@ -104,6 +104,9 @@ def stage(
         state = "held"
         about["refine"] = {"slot": part.slot, "scorer": part.scorer, "edits": part.edits}
         about["refine"] |= {"seed": row.seed, "via": provider, "text": row.text}
+        if asks := planned.asks:
+            named = {"provider": asks.judge.provider, "model": asks.judge.name, "address": asks.address}
+            about["refine"]["judge"] = named | {"most": asks.price.most}
     buying = state in ("todo", "held") and provider != SHELF
     request = planned.request if state in ("todo", "held") and not isinstance(there, Holding) else None
     return Staged(

@@ -24,7 +24,7 @@ from imagegen.inputs import Sources
 from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
 from imagegen.planfile import is_plan
-from imagegen.roster import BUILDERS
+from imagegen.roster import BUILDERS, JUDGES
 from imagegen.routing import Routes, load_routes
 from imagegen.routing.refusal import YET
 from imagegen.selection import Selection
@@ -170,6 +170,11 @@ def _check_names(settings: Settings, catalog: Catalog) -> None:
         for name in names:
             if name not in known:
                 raise SettingsError(f"{key}: no provider is called {name!r}", suggestion(name, known))
+    able = {*JUDGES, *settings.servers}
+    for judge in catalog.judges.values():
+        if judge.provider not in able:
+            what = f"judges: {judge.name}: no vision model can be asked at {judge.provider!r}"
+            raise SettingsError(what, suggestion(judge.provider, frozenset(able)))
 
 
 def context_of(
@@ -183,19 +188,20 @@ def context_of(
 ) -> Context:
     """What plans depend on besides rows."""
     enabled, missing = enabled_providers(settings, catalog)
+    where, day = {name: settings.address_of(name) for name in settings.addresses}, today or datetime.now(UTC).date()
     return Context(
         catalog=catalog,
         routes=routes,
-        today=today or datetime.now(UTC).date(),
+        today=day,
         now=None if today else datetime.now(UTC),
         enabled=_assumed(settings) if estimating and not enabled else enabled,
         missing=missing,
-        addresses={name: settings.address_of(name) for name in settings.addresses},
+        addresses=where,
         served_elsewhere=frozenset(settings.addresses),
         allow_retired=allow_retired,
         estimating=estimating,
         optimize=settings.optimize,
-        scorers=scoring.scorers,
+        scorers=scoring.Scorers(catalog.judges, day, enabled, missing, where, estimating and not enabled),
         accepts=scoring.accepts,
         backgrounds=scoring.backgrounds,
     )

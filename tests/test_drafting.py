@@ -16,8 +16,8 @@ from imagegen.estimate import Totals
 from imagegen.planner import Planned, Seen, plan
 from imagegen.routing import load_routes
 from imagegen.routing.route import Entry
-from imagegen.scoring import accepts, scorers
-from tests.planning import placed, planned, preset
+from imagegen.scoring import Scorers, accepts
+from tests.planning import TODAY, placed, planned, preset
 
 ROW: dict[str, Any] = {"strategy": "draft_refine", "model": "gpt-image-2.5-sunburst", "quality": "medium"}
 OPENAI = frozenset({"openai"})
@@ -90,7 +90,7 @@ def test_the_slot_holds_all_that_decides_the_choice(fields: dict[str, Any]) -> N
 def test_the_slot_follows_the_scorer_s_version_and_the_draft_model() -> None:
     """Both change what would be chosen."""
     routes = load_routes({"strategies": {"draft_refine": {"models": ["gpt-image-2"]}}})
-    assert slot(current(scorers=lambda name, row: Scoring("2"))) != slot()
+    assert slot(current(scorers=lambda name, row, drafts: Scoring(name, "2"))) != slot()
     assert slot(current(routes=routes)) != slot()
 
 
@@ -132,7 +132,6 @@ def test_a_use_case_may_ask_for_drafts() -> None:
     ("fields", "said"),
     [
         ({"image": "a.png"}, "draft_refine begins with a prompt alone"),
-        ({"choose": "llm"}, "choose: llm asks a vision model, which this version cannot buy"),
         ({"choose": "atuo"}, 'no scorer is called "atuo"; did you mean auto?'),
         ({"lane": "batch"}, "strategy draft_refine makes one picture after the other"),
         ({"model": "sdxl"}, "sdxl"),
@@ -140,7 +139,7 @@ def test_a_use_case_may_ask_for_drafts() -> None:
 )
 def test_what_cannot_be_is_refused_once(fields: dict[str, Any], said: str) -> None:
     """One line for the picture, none for drafts that would never be made."""
-    found = planned([ROW | fields], current(scorers=scorers))
+    found = planned([ROW | fields], current(scorers=Scorers({}, TODAY)))
     assert [each.state for each in found] == ["refused"]
     assert said in found[0].reason
 

@@ -14,8 +14,10 @@ from imagegen.catalog.book import Catalog, Plan
 from imagegen.catalog.entries import Entry
 from imagegen.catalog.fields import Field, Reader, read_all, suggestion
 from imagegen.catalog.gpus import GPU, Comparison, Gpu, read_comparison
+from imagegen.catalog.judges import read_judge
 from imagegen.catalog.sizes import allows, read_rule
 from imagegen.catalog.text import read
+from imagegen.domain.judge import Judge
 from imagegen.domain.model import Model, SizeRule
 from imagegen.errors import SettingsError
 
@@ -24,7 +26,7 @@ __all__ = ["DATA", "Catalog", "Comparison", "Gpu", "Plan", "allows", "load"]
 #: Our own data, one file per maker.
 DATA = Path(__file__).parent.parent / "data" / "models"
 
-_SECTIONS = ("source", "read_on", "sizes", "models", "plans", "gpus", "break_even", "premium", "routes")
+_SECTIONS = ("source", "read_on", "sizes", "models", "judges", "plans", "gpus", "break_even", "premium", "routes")
 _PLAN: dict[str, Reader] = {
     "monthly": Field.money,
     "fast_hours": Field.text,
@@ -51,6 +53,7 @@ class _Book:
     def __init__(self) -> None:
         self.rules: dict[str, SizeRule] = {}
         self.entries: dict[str, Entry] = {}
+        self.judges: dict[str, Judge] = {}
         self.plans: dict[str, dict[str, Any]] = {}
         self.gpus: dict[str, dict[str, Any]] = {}
         self.comparison: dict[str, Any] = {}
@@ -72,6 +75,7 @@ class _Book:
         self.rules |= {name: read_rule(field) for name, field in _section(top, "sizes")}
         for name, field in _section(top, "models"):
             self.entries.setdefault(name, Entry(field)).lay_over(field, origin)
+        self.judges |= {name: read_judge(name, field, origin) for name, field in _section(top, "judges")}
         for key, readers, known in (("plans", _PLAN, self.plans), ("gpus", GPU, self.gpus)):
             for name, field in _section(top, key):
                 known[name] = _complete(field, readers, origin)
@@ -94,7 +98,7 @@ class _Book:
             raise _unknown(place, premium, models)
         plans = tuple(Plan(name=name, **values) for name, values in self.plans.items())
         gpus = tuple(Gpu(name=name, **values) for name, values in self.gpus.items())
-        return Catalog(models, premium, quality, plans, gpus, Comparison(**self.comparison))
+        return Catalog(models, premium, quality, plans, gpus, Comparison(**self.comparison), self.judges)
 
 
 def _section(top: dict[str, Field], name: str) -> list[tuple[str, Field]]:

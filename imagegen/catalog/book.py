@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from imagegen.catalog.charges import per_image
 from imagegen.catalog.fields import Field
 from imagegen.catalog.gpus import Comparison, Gpu
+from imagegen.domain.judge import Judge
 from imagegen.domain.model import Model, Offer, Price
 from imagegen.domain.money import Nano
 from imagegen.errors import SettingsError, UsageError
@@ -38,7 +39,7 @@ class Plan:
 @dataclass(frozen=True)
 class Catalog:
     """All models by name. `premium` is the model (at `premium_quality`) that bills are compared with;
-    `comparison` is what a break-even is reckoned with."""
+    `comparison` is what a break-even is reckoned with, `judges` are vision models that choose among drafts."""
 
     models: Mapping[str, Model]
     premium: str
@@ -46,6 +47,7 @@ class Catalog:
     plans: tuple[Plan, ...] = ()
     gpus: tuple[Gpu, ...] = ()
     comparison: Comparison | None = None
+    judges: Mapping[str, Judge] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -69,8 +71,9 @@ class Catalog:
         return model, provider
 
     def providers(self) -> tuple[str, ...]:
-        """Every provider that serves a model, in alphabetical order."""
-        return tuple(sorted({offer.provider for model in self.models.values() for offer in model.offers}))
+        """Every provider that serves a model or a judge, in alphabetical order."""
+        judges = {judge.provider for judge in self.judges.values()}
+        return tuple(sorted({offer.provider for model in self.models.values() for offer in model.offers} | judges))
 
     def repriced(
         self, prices: Mapping[str, Any], source: str = "the prices of the routes preset", read_on: date | None = None

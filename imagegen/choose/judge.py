@@ -53,19 +53,28 @@ class Model:
 
 def request_of(candidates: Sequence[Candidate], wish: Wish, model: Model) -> Request:
     """What to ask `model`: equal pictures, wish and model make an equal request, and so one Key."""
-    brief = {"prompt": wish.prompt} | ({"text": wish.text} if wish.text is not None else {})
-    prompt = _CRITERIA.format(
-        count=len(candidates), brief=canonical_json(brief), text=_TEXT if wish.text is not None else ""
-    )
+    options = {"schema": schema(wish), "version": VERSION, "most_tokens": most_tokens(len(candidates))}
     return Request(
         kind="judge",
         provider=model.provider,
         model=model.name,
         address=model.address,
-        prompt=prompt,
+        prompt=criteria(len(candidates), wish),
         images=tuple(each.digest for each in candidates),
-        options=canonical_json({"schema": schema(wish), "version": VERSION}),
+        options=canonical_json(options),
     )
+
+
+def criteria(count: int, wish: Wish) -> str:
+    """What `count` pictures are judged by, in words."""
+    brief = {"prompt": wish.prompt} | ({"text": wish.text} if wish.text is not None else {})
+    text = _TEXT if wish.text is not None else ""
+    return _CRITERIA.format(count=count, brief=canonical_json(brief), text=text)
+
+
+def most_tokens(count: int) -> int:
+    """Tokens that an answer about `count` pictures may have: several times what a good one needs."""
+    return 400 + 120 * count
 
 
 def schema(wish: Wish) -> dict[str, Any]:

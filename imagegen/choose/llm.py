@@ -13,8 +13,8 @@ from imagegen.choose.terms import NOTHING, Asks, Candidate, Given, Score, Scorer
 
 @dataclass(frozen=True, slots=True)
 class Llm:
-    """Asks `model` when two pictures or more are worth asking about. An answer that cannot be used is answered by
-    `instead`, with a note: it was paid for, and is not asked again."""
+    """Asks `model` when two pictures or more are worth asking about. Where no answer can be used `instead` scores, with
+    a note: what was paid for is not asked again."""
 
     model: judge.Model | None
     instead: Scorer = field(default_factory=Auto)
@@ -32,19 +32,18 @@ class Llm:
         fit = [each for each, flaw in zip(candidates, flaws, strict=True) if not flaw]
         if len(fit) < 2:
             return [Score(0.0, (flaw,)) if flaw else Score(1.0, ("the only picture",)) for flaw in flaws]
+        if given.no_answer:
+            return self._otherwise(candidates, wish, f"{self.model.name} gave no answer: {given.no_answer}")
         if given.answer is None:
             return Asks(judge.request_of(fit, wish, self.model), {each.digest: each.data for each in fit})
         try:
             judged = iter(judge.scores_of(given.answer, len(fit), wish))
         except judge.BadAnswer as bad:
-            return self._otherwise(
-                candidates,
-                wish,
-                f"scored by {self.instead.name}: the answer of {self.model.name} cannot be used, {bad}",
-            )
+            return self._otherwise(candidates, wish, f"the answer of {self.model.name} cannot be used, {bad}")
         return [Score(0.0, (flaw,)) if flaw else next(judged) for flaw in flaws]
 
-    def _otherwise(self, candidates: Sequence[Candidate], wish: Wish, note: str) -> list[Score]:
+    def _otherwise(self, candidates: Sequence[Candidate], wish: Wish, why: str) -> list[Score]:
         scores = self.instead.score(candidates, wish)
+        note = f"scored by {self.instead.name}: {why}"
         assert isinstance(scores, Sequence), "a scorer that stands in must score at once"
         return [replace(score, reasons=(*score.reasons, note)) for score in scores]

@@ -74,10 +74,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What came from outside since a scorer waited or asked: a person's decision, or a vision model's answer."""
+    """What came from outside since a scorer waited or asked: a person's decision, or a vision model's answer; or why
+    there is none and will be none."""
 
     decision: Decision | None = None
     answer: bytes | None = field(default=None, repr=False)
+    no_answer: str = ""
 
 
 NOTHING = Given()

@@ -13,6 +13,7 @@ from imagegen.domain.drafts import called, numbers
 from imagegen.domain.money import show
 
 if TYPE_CHECKING:
+    from imagegen.domain.judge import Judging
     from imagegen.domain.row import Placed
     from imagegen.planner import Planned
     from imagegen.routing import Loser
@@ -150,9 +151,16 @@ def _way(first: Planned, drafts: list[Planned]) -> Iterator[tuple[str, str]]:
     if part.won:
         yield "Chosen", f"draft {part.number + 1}: {part.reason}"
     else:
-        yield "Chosen by", part.scorer
+        yield "Chosen by", f"{part.scorer}, which asks {_asked(part.judging)}" if part.judging else part.scorer
     if part.edits:
         yield "Made from", "the chosen draft, as its input picture"
+
+
+def _asked(judging: Judging) -> str:
+    """Whom, and for how much."""
+    judge, price = judging.judge, judging.price
+    most = f", at most {show(price.most or 0)}"
+    return f"{judge.name} on {judge.provider}; ~{show(price.expected or 0)} a choice{most} (as read on {judge.read_on})"
 
 
 def _price(planned: Planned) -> str:

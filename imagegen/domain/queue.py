@@ -1,7 +1,7 @@
 """Queues: providers that sell pictures for less to whoever can wait a day, and what they are called in the books.
 
 A queue is a provider of its own, so that the work list and the ledger tell it from live calls; the Request and its
-Key know nothing of it.
+Key know nothing of it. So is asking a provider's vision models to choose among drafts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ DAY = 24 * 3600
 #: Why a picture is waiting.
 QUEUED = "in the provider's queue"
 _SUFFIX = ".batch"
+_JUDGES = ".judge"
 
 
 def queue_of(provider: str) -> str:
@@ -25,6 +26,11 @@ def is_queue(name: str | None) -> bool:
     return name is not None and name.endswith(_SUFFIX)
 
 
+def judges_of(provider: str) -> str:
+    """What asking the vision models of `provider` is called: "openai.judge"."""
+    return provider + _JUDGES
+
+
 def provider_of(name: str) -> str:
-    """The provider whose queue `name` is; any other name is a provider's own."""
-    return name.removesuffix(_SUFFIX)
+    """The provider whose queue or judges `name` is; any other name is a provider's own."""
+    return name.removesuffix(_SUFFIX).removesuffix(_JUDGES)

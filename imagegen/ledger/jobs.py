@@ -208,12 +208,15 @@ def release_held(connection: sqlite3.Connection, run: str, provider: str, link: 
 
 
 def become(
-    connection: sqlite3.Connection, job: int, *, provider: str, key: str, request: str, about: str, cost: Nano = 0
-) -> None:
-    """A line has something else to do from now on; `cost` is what it took so far."""
+    connection: sqlite3.Connection, job: int, *, provider: str, key: str, request: str, about: str, cost: Nano = 0,
+    model: str | None = None, most: Nano | None = None,
+) -> None:  # fmt: skip
+    """A line has something else to do from now on; `cost` is what it took so far. Without `model` and `most` they
+    stay."""
     connection.execute(
-        "UPDATE jobs SET state = 'todo', provider = ?, key = ?, request = ?, about = ?, cost = cost + ? WHERE id = ?",
-        (provider, key, request, about, cost, job),
+        "UPDATE jobs SET state = 'todo', provider = ?, key = ?, request = ?, about = ?, cost = cost + ?,"
+        " model = COALESCE(?, model), most = COALESCE(?, most) WHERE id = ?",
+        (provider, key, request, about, cost, model, most, job),
     )
 
 

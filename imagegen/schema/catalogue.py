@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagegen import catalog
-from imagegen.catalog import charges, entries, gpus, sizes
+from imagegen.catalog import charges, entries, gpus, judges, sizes
 from imagegen.catalog.fields import Field, Reader
 from imagegen.domain.row import SIZE
 from imagegen.routing import presets
@@ -43,6 +43,7 @@ def _sections() -> dict[str, Schema]:
         "read_on": shape(Field.day),
         "sizes": _named(shape(sizes.read_rule)),
         "models": _named(model),
+        "judges": _named(_mapping(judges.JUDGE)),
         "plans": _named(_mapping(catalog._PLAN)),
         "gpus": _named(_mapping(gpus.GPU)),
         "break_even": _mapping(gpus._COMPARISON),

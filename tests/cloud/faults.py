@@ -52,6 +52,8 @@ FAULTS = {
     "file_error": "charged; the first download is answered 500",
     "file_cut": "charged; the first download breaks off",
     "file_inside": "charged; the link leads to an internal address",
+    "garbage": "charged; a vision model answers in words in place of JSON",
+    "unwilling": "charged; a vision model will not look",
     "unsafe": "charged; the picture is marked as one that the safety checker objects to",
 }
 

@@ -12,9 +12,21 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from tests.cloud import judges
 from tests.cloud.faults import Rule
-from tests.cloud.google_rules import IMAGEN, IMAGEN_PRICES, MODELS, SCALE, TOTAL, bad, content_flaw, predict_flaw
+from tests.cloud.google_rules import (
+    IMAGEN,
+    IMAGEN_PRICES,
+    MODELS,
+    SCALE,
+    TOTAL,
+    bad,
+    content_flaw,
+    judge_flaw,
+    predict_flaw,
+)
 from tests.cloud.http import Answer
+from tests.cloud.judges import RATES
 from tests.cloud.pictures import MEDIA
 from tests.cloud.service import Flaw, Service
 
@@ -59,6 +71,8 @@ class GoogleService(Service):
 
     def flaw(self, path: str, body: dict[str, Any]) -> Flaw | None:
         model, way = self.asked(path)
+        if model in RATES:
+            return judge_flaw(body)
         if model not in MODELS and model not in IMAGEN_PRICES:
             return Flaw(404, "", f"models/{model} is not found for API version v1")
         if (model in IMAGEN_PRICES) != (way == "predict"):
@@ -96,9 +110,34 @@ class GoogleService(Service):
     def accept(self, number: int, path: str, body: dict[str, Any], fault: Rule | None) -> Answer:
         model, way = self.asked(path)
         kind = fault.kind if fault else ""
+        if model in RATES:
+            return self._judged(number, model, body, fault)
         if way == "predict":
             return self._predicted(number, model, body, fault)
         return self.sent(json.dumps(self.written(number, model, body, kind)).encode(), fault)
+
+    def _judged(self, number: int, model: str, body: dict[str, Any], fault: Rule | None) -> Answer:
+        """A vision model's answer about pictures."""
+        kind, prompt = fault.kind if fault else "", _prompt(body)
+        shown = [judges.decoded(part["inlineData"]["data"]) or b"" for part in body["contents"][0]["parts"][1:]]
+        text = judges.verdict(body["generationConfig"]["responseJsonSchema"], shown, kind)
+        given, came = judges.tokens(prompt, shown, text, 0)
+        usage = {"promptTokenCount": given, "candidatesTokenCount": came, "thoughtsTokenCount": 7}
+        said: dict[str, Any] = _candidate([{"text": "Hm.", "thought": True}, {"text": text}])
+        said["candidates"][0]["finishReason"] = "MAX_TOKENS" if kind == "truncated" else "STOP"
+        if kind == "unwilling":
+            said = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
+            usage = {"promptTokenCount": given}
+        if kind == "filtered":
+            said = {"candidates": [{"finishReason": "SAFETY", "index": 0}]}
+            usage = {"promptTokenCount": given}
+        if kind == "empty":
+            said = {}
+        rates = RATES[model]
+        came = usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0)
+        self.charge(number, prompt, model, "", given * rates[0] + came * rates[1])
+        more = {} if kind == "no_usage" else {"usageMetadata": usage}
+        return self.sent(json.dumps(said | more | {"modelVersion": model, "responseId": f"r{number}"}).encode(), fault)
 
     def written(self, number: int, model: str, body: dict[str, Any], kind: str = "", share: int = 1) -> dict[str, Any]:
         """What a Gemini model answers, charged: one `share`th of the price."""

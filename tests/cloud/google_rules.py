@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.cloud.judges import strict
 from tests.cloud.service import Flaw
 
 #: Ratio -> pixels at 1K, of the models from the third generation on. 2K and 4K are twice and four times as wide.
@@ -170,3 +171,29 @@ def predict_flaw(model: str, body: Mapping[str, Any]) -> Flaw | None:
         "outputOptions": lambda value: value in ({"mimeType": "image/png"}, {"mimeType": "image/jpeg"}),
     }
     return next((bad(name) for name, value in given.items() if name not in checks or not checks[name](value)), None)
+
+
+def judge_flaw(body: Mapping[str, Any]) -> Flaw | None:
+    """The first thing wrong with a request to a vision model, None when it is right."""
+    if set(body) != {"contents", "generationConfig"} or len(body["contents"]) != 1:
+        return bad(f"wrong fields: {sorted(body)}")
+    first, *rest = body["contents"][0]["parts"]
+    if set(first) != {"text"} or len(rest) < 2 or any(set(part) != {"inlineData"} for part in rest):
+        return bad("a text and two pictures at least are expected here")
+    flaw = next((flaw for part in rest if (flaw := _inline(part["inlineData"]))), None)
+    if flaw:
+        return flaw
+    config = dict(body["generationConfig"])
+    wanted = {
+        "candidateCount": 1,
+        "mediaResolution": "MEDIA_RESOLUTION_HIGH",
+        "responseMimeType": "application/json",
+        "thinkingConfig": {"thinking_level": "MINIMAL"},  # so the SDK spells it; the API takes either spelling
+    }
+    for name, value in wanted.items():
+        if config.pop(name, None) != value:
+            return bad(f"{name} must be {value}")
+    if not 1 <= config.pop("maxOutputTokens", 0) <= 65_536:
+        return bad("maxOutputTokens is out of range")
+    wrong = strict(config.pop("responseJsonSchema", None))
+    return bad(wrong) if wrong else bad(f"unknown: {sorted(config)}") if config else None

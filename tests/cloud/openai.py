@@ -1,4 +1,4 @@
-"""OpenAI's dialect: POST /v1/images/generations and /edits as the real service answers them, and its bill."""
+"""OpenAI's dialect: POST /v1/images/generations and /edits, and chat/completions for judges; and its bill."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import email.utils
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from tests.cloud import openai_chat as chat
 from tests.cloud import openai_edits as edits
 from tests.cloud import openai_prices as prices
 from tests.cloud import openai_rules as rules
@@ -18,7 +20,7 @@ from tests.cloud.http import Answer
 from tests.cloud.pictures import blank, picture
 
 PATH = "/v1/images/generations"
-PATHS = (PATH, edits.PATH)
+PATHS = (PATH, edits.PATH, chat.PATH)
 #: Faults that change the answer's way over the wire, not its content.
 WIRE: dict[str, dict[str, Any]] = {
     "cut_accepted": {"cut": "now"},
@@ -43,22 +45,40 @@ class Dialect:
         else:
             body = _json(raw)
             noted = body if isinstance(body, dict) else {}
+        if path == chat.PATH:
+            noted = {**noted, "prompt": chat.prompt(noted)}
         fault = self.faults.strike(number, str(noted.get("prompt", "")))
-        answer = self._answer(number, headers, body, form, fault)
+        check = (lambda: chat.flaw(body)) if path == chat.PATH else lambda: form.flaw() if form else rules.flaw(body)
+        accept = partial(self._judge, number, body) if path == chat.PATH else partial(self._accept, number, body, form)
+        answer = self._answer(number, headers, check, accept, fault)
         self.book.requests.append(Asked(number, path, noted, answer.status, fault.kind if fault else None))
         return answer
 
     def _answer(
-        self, number: int, headers: Mapping[str, str], body: Any, form: edits.Form | None, fault: Rule | None
+        self,
+        number: int,
+        headers: Mapping[str, str],
+        check: Callable[[], rules.Flaw | None],
+        accept: Callable[[Rule | None], Answer],
+        fault: Rule | None,
     ) -> Answer:
         if not headers.get("authorization", "").startswith("Bearer ") or len(headers["authorization"]) < 8:
             return _error(number, rules.Flaw(401, None, None, "You didn't provide an API key."))
         if fault and fault.kind in REFUSED:
             return REFUSED[fault.kind](number, headers, fault)
-        flaw = form.flaw() if form else rules.flaw(body)
-        if flaw:
-            return _error(number, flaw)
-        return self._accept(number, body, form, fault)
+        flaw = check()
+        return _error(number, flaw) if flaw else accept(fault)
+
+    def _judge(self, number: int, body: dict[str, Any], fault: Rule | None) -> Answer:
+        """A vision model's answer about pictures."""
+        kind = fault.kind if fault else ""
+        content, amount = chat.answer(number, body, kind)
+        self.book.charge(Charged(number, chat.prompt(body), body["model"], "", "", 1, amount))
+        if kind == "server_error_charged":
+            return _error(number, rules.Flaw(500, None, None, "The server had an error.", "server_error"))
+        if kind == "html":
+            return _page(200)(number, {}, fault)
+        return Answer(200, content, _headers(number), delay=self.latency, **WIRE.get(kind, {}))
 
     def _accept(self, number: int, body: dict[str, Any], form: edits.Form | None, fault: Rule | None) -> Answer:
         """From here on it costs money."""

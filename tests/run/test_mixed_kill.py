@@ -1,12 +1,13 @@
 """Everything in one manifest, killed at any moment: providers that answer at once and providers of jobs, a queue,
-edits with masks, drafts, priorities and callbacks. Nothing is bought twice, nothing is lost, and only calls that were
-in flight are unknown."""
+edits with masks, drafts and judges, priorities and callbacks. Nothing is bought twice, nothing is lost, and only calls
+that were in flight are unknown."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ KEYS = {
     "google": "GOOGLE_API_KEY",
 }
 DRAFTS = 3
+#: How a judge is asked.
+JUDGED = "You compare "
 
 
 class Shop(Place):
@@ -77,6 +80,10 @@ def everything(folder: Path, url: str) -> Everything:
     rows += [
         {"id": f"hero{n}", "strategy": "draft_refine", **openai, "model": "gpt-image-2.5-sunburst"} for n in range(2)
     ]
+    rows += [
+        {"id": f"judged{n}", "strategy": "draft_refine", "choose": "llm", **openai, "model": "gpt-image-2.5-sunburst"}
+        for n in range(2)
+    ]
     rows += [{"id": f"queue{n}", "lane": "batch", **flare} for n in range(4)]
     rows += [{"id": f"{name}{n}", "provider": name, **more} for name, more in HOSTED.items() for n in range(3)]
     for number, row in enumerate(rows):
@@ -87,7 +94,7 @@ def everything(folder: Path, url: str) -> Everything:
     manifest = {"imagegen": 1, "routes": {"preset": "current", "strategies": strategies}, "rows": rows}
     path = folder / "everything.yaml"
     path.write_text(json.dumps(manifest))  # YAML too
-    most = {row["id"]: DRAFTS + 1 if "strategy" in row else 1 for row in rows}
+    most = {row["id"]: 1 + ("strategy" in row) * DRAFTS + ("choose" in row) for row in rows}
     sizes = {row["id"]: tuple(int(part) for part in row["size"].split("x")) for row in rows}
     return Everything(path, most, sizes, {row["id"] for row in rows if "callback_url" in row})  # type: ignore[arg-type]
 
@@ -133,7 +140,7 @@ def _worn_down(place: Shop, driver: Driver, bill: Bill, dice: random.Random, rec
         assert not place.books.begun or place.books.sound()
     ended, _ = driver.call(place, *arguments)
     for _ in range(5):
-        if ended.code != 9:
+        if not any(event.get("state") == "waiting" for event in ended.events):
             break
         ended, _ = driver.call(place, *arguments)  # what was in a queue, or at work when it was picked up
     _check(place, bill, wanted, ended)
@@ -153,7 +160,9 @@ def _check(place: Shop, bill: Bill, wanted: Everything, ended: Ended) -> None:
     for row, file in files.items():
         whole(place.out / file, wanted.sizes[row])
     charges = bill.charges()
-    counts = Counter(charge["prompt"].split()[0] for charge in charges)
+    counts = Counter(_row(charge["prompt"]) for charge in charges)
+    asked = Counter(charge["prompt"] for charge in charges if charge["prompt"].startswith(JUDGED))
+    assert set(asked.values()) <= {1}, "a judge was asked twice"
     assert all(counts[row] <= most for row, most in wanted.most.items()), "bought twice"
     assert all(counts[row] == most for row, most in wanted.most.items() if row not in unknown), "made of nothing"
     billed, doubt = sum(charge["amount"] for charge in charges), place.books.attempts("unknown")
@@ -161,6 +170,13 @@ def _check(place: Shop, bill: Bill, wanted: Everything, ended: Ended) -> None:
     assert not {row for row in unknown if row.startswith("queue")}, "a batch is found by its tag"
     for (remote,) in place.books.ask("SELECT remote_id FROM attempts WHERE state = 'unknown'"):
         assert remote is None, "a job whose number is known is not unknown"
+
+
+def _row(prompt: str) -> str:
+    """The row that was charged: each prompt begins with its id, also in what a judge is told."""
+    found = re.search(r'"prompt":"(\w+) ', prompt) if prompt.startswith(JUDGED) else re.match(r"(\w+) ", prompt)
+    assert found, prompt
+    return found[1]
 
 
 def _settle(place: Shop, bill: Bill) -> None:

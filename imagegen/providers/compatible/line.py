@@ -25,6 +25,8 @@ AZURE_PATH = "/openai"
 class OwnLine(Line):
     """As `Line`, to `server`. `api_key` is empty for a server that asks for none."""
 
+    keeps = False  # and many take no field that they do not know
+
     def __init__(self, server: OwnServer, api_key: str, timeouts: Timeouts) -> None:
         super().__init__(server.name, api_key, server.base_url, timeouts)
         self._version = server.api_version

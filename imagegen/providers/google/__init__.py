@@ -45,7 +45,7 @@ class Google:
     def __init__(self, api_key: str, base_url: str | None, timeouts: Timeouts | None = None) -> None:
         self.server = Server("google", api_key, base_url, timeouts, home=HOME, variable="GOOGLE_API_KEY", looks=LOOKS)
         self.rules = rules(self.vertex)
-        self._wire = Wire(self.server)
+        self.wire = Wire(self.server)
 
     def refuses(self, request: Request, offer: Offer, given: Mapping[str, Given]) -> str | None:
         """What Google would refuse beyond `rules`."""
@@ -56,9 +56,9 @@ class Google:
     ) -> tuple[bytes, dict[str, Any]]:
         """Send it once."""
         if ask.is_imagen(offer):
-            reply = self._wire.predicted(offer.api_name, *ask.prediction(request, offer), slip)
+            reply = self.wire.predicted(offer.api_name, *ask.prediction(request, offer), slip)
         else:
-            reply = self._wire.content(offer.api_name, *ask.for_sdk(ask.body(request, offer, inputs)), slip)
+            reply = self.wire.content(offer.api_name, *ask.for_sdk(ask.body(request, offer, inputs)), slip)
         if 200 <= reply.status < 300:
             return reply.data, {}
         raise denied(reply, self.server)
@@ -71,7 +71,7 @@ class Google:
 
     def close(self) -> None:
         """Close the connections."""
-        self._wire.close()
+        self.wire.close()
 
     def _evidence(self, data: bytes) -> bytes:
         """What came, without keys."""
@@ -98,7 +98,7 @@ class Vertex(Google):
         self.server = Server("vertex", "", base_url or home, timeouts, home=home, variable=PROJECT, looks=LOOKS)
         self.server.is_home = base_url is None
         self.rules = rules(self.vertex)
-        self._wire = Wire(self.server, project, location, credentials)
+        self.wire = Wire(self.server, project, location, credentials)
 
     def refuses(self, request: Request, offer: Offer, given: Mapping[str, Given]) -> str | None:
         """What Vertex would refuse beyond `rules`, and that nobody said whose account it is."""

@@ -29,7 +29,10 @@ class Call:
 
 
 class Line(Server):
-    """The server with one SDK client for all threads, opened with the first call."""
+    """The server with one SDK client for all threads, opened with the first call. `keeps`: it may keep what is asked
+    of a model that writes, unless told not to."""
+
+    keeps = True
 
     def __init__(self, name: str, api_key: str, base_url: str | None, timeouts: Timeouts) -> None:
         super().__init__(
@@ -49,10 +52,22 @@ class Line(Server):
         ask = edit if "image" in body else generate
         slip.sending()
         with ask(**body, extra_body=dict(extra) or None) as response:
-            length = response.headers.get("content-length")
-            plain = "content-encoding" not in response.headers
-            data = slip.receive(self.pieces(response), int(length) if length and plain else None)
-            return Call(data, response.headers.get("x-request-id"))
+            return self._received(response, slip)
+
+    def chat(self, body: dict[str, Any], slip: Slip) -> Call:
+        """Ask a model that writes; raises as `send`."""
+        client = self.client()
+        with IMPORTING:
+            ask = client.chat.completions.with_streaming_response.create
+        slip.sending()
+        with ask(**body) as response:
+            return self._received(response, slip)
+
+    def _received(self, response: Any, slip: Slip) -> Call:
+        length = response.headers.get("content-length")
+        plain = "content-encoding" not in response.headers
+        data = slip.receive(self.pieces(response), int(length) if length and plain else None)
+        return Call(data, response.headers.get("x-request-id"))
 
     def close(self) -> None:
         """Close the client, if it is open."""

@@ -101,7 +101,7 @@ def _denied(status: int, code: str, said: str, place: Place) -> Failed:
         one = status == 403 and "model" in f"{code} {said}".lower()
         return Failed("", reason, stops_model=one, stops_provider=not one)
     if status == 404 and code != "model_not_found":
-        reason = f"{place.host} has no images endpoint at this address ({status}); check the base URL"
+        reason = f"{place.host} has no such endpoint ({status}); check the base URL"
         return Failed("", reason, stops_provider=True)
     if status < 400:
         return Failed(
