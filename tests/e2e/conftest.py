@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cloud import Cloud
+from tests.forked import Forker
 
 PROGRAM = Path(sys.executable).with_name("imagegen")
 ROOT = Path(__file__).parents[2]
@@ -69,21 +69,12 @@ def environment(home: Path, **env: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def imagegen(home: Path, tmp_path: Path) -> Imagegen:
+def imagegen(home: Path, tmp_path: Path, forker: Forker) -> Imagegen:
     """Runs the program in `tmp_path` with the test's own home, and no variable but those of `env`.
     Whatever it is asked, it shows no traceback."""
 
     def run(*args: str | Path, stdin: str = "", **env: str) -> Ran:
-        done = subprocess.run(
-            [PROGRAM, *args],
-            env=environment(home, **env),
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=280,
-            check=False,
-        )
+        done = forker.run(args, env=environment(home, **env), cwd=tmp_path, input=stdin)
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)
 

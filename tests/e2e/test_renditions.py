@@ -66,12 +66,13 @@ def test_another_size_costs_nothing(paid: Imagegen, cloud: Cloud, write: Write, 
 
 def test_a_thousand_rows(paid: Imagegen, cloud: Cloud, write: Write, tmp_path: Path) -> None:
     """A rendition added to a finished manifest of 1,000 rows: 0 requests and 1,000 new files."""
-    head = "provider: placeholder\ndefaults: {size: 64x64, fit: cover, format: jpeg}"
+    write("tiny.yaml", "sizes: {tiny: {list: [64x64]}}\nmodels: {sdxl: {sizes: tiny}}\n")
+    head = "provider: placeholder\ndefaults: {model: sdxl, size: 64x64, fit: cover, format: jpeg}"
     rows = tuple(f"id: r{n:04}, prompt: Picture {n % 5}" for n in range(1000))
     write("many.yaml", manifest(*rows, head=head))
-    assert paid("run", "many.yaml").code == 0
+    assert paid("run", "many.yaml", "--catalog", "tiny.yaml").code == 0
     write("many.yaml", manifest(*rows, head=f"{head}\noutput: {{renditions: {{thumb: 16x16}}}}"))
-    again = paid("run", "many.yaml", "--json")
+    again = paid("run", "many.yaml", "--catalog", "tiny.yaml", "--json")
     assert (again.code, again.summary["made"], again.summary["rows"]) == (0, 0, 1000), again.err
     assert len(list((tmp_path / "out/many/thumb").glob("*.jpg"))) == 1000
     assert cloud.charges == []

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cloud import Cloud
+from tests.forked import ended, ready
 
 ROOT = Path(__file__).parents[2]
 #: The canary that no output may hold.
@@ -361,6 +362,7 @@ def main() -> None:
         importlib.import_module(f"imagegen.{name}")
     for name in ("openai", "openai.resources.images", "httpx2", "PIL.Image", "PIL.PngImagePlugin", "typer", "yaml"):
         importlib.import_module(name)
+    ready()
     for line in sys.stdin:
         order = json.loads(line)
         sys.stdout.flush()
@@ -383,7 +385,7 @@ def _become(order: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     sys.argv = ["imagegen", *order["arguments"]]
-    program()
+    ended(program)
 
 
 def _watch(child: int, after: float | None, number: int, mark: str | None) -> int:
