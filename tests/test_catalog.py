@@ -311,6 +311,21 @@ def test_gpus_are_the_guides() -> None:
     assert [gpu.per_image for gpu in guides] == [6_333_334, 6_000_000, 4_444_445, 375_000, 6_250_000]
 
 
+def test_gpus_have_peaks_for_forecasts() -> None:
+    """TFLOP/s in bfloat16, dense, gigabytes, and the share of an A100's utilisation where one is assumed."""
+    found = {gpu.name: (gpu.peak_tflops, gpu.memory_gb, gpu.mfu_scale) for gpu in CATALOG.gpus}
+    assert found == {
+        "a100": (312, 80, (1, 1)),
+        "a10g": (70, 24, None),
+        "l4": (121, 24, None),
+        "rtx-4090": (165.2, 24, None),
+        "t4": (65, 16, None),
+        "a100-replicate": (312, 80, (1, 1)),
+        "h100": (989.4, 80, (0.8, 0.9)),
+    }
+    assert all(gpu.peak_source for gpu in CATALOG.gpus)
+
+
 def test_what_a_break_even_reckons_with_is_data(tmp_path: Path) -> None:
     """The guide's volumes and prices; a user's file changes single figures of it."""
     ours = CATALOG.comparison
@@ -482,6 +497,10 @@ def own(old: str, new: str) -> str:
         ("premium: {model: sdx}", "premium: no model is called 'sdx'; did you mean sdxl?"),
         ("gpus: {h200: {title: H200}}", "h200: hourly: is missing"),
         ("gpus: {l4: {title: L4, hourly: 1, images_per_hour: 0, source: x}}", "l4: images_per_hour: must be 1 or more"),
+        ("gpus: {l4: {peak_tflops: 0}}", "l4: peak_tflops: must be a number above 0"),
+        ("gpus: {l4: {mfu_scale: [0.9, 0.8]}}", "l4: mfu_scale: must be the least and the most; write [0.8, 0.9]"),
+        ("gpus: {l4: {mfu_scale: 0.9}}", "l4: mfu_scale: must be a list"),
+        ("gpus: {l4: {peak_tflop: 9}}", "l4: peak_tflop: unknown key; did you mean peak_tflops?"),
         ("break_even: {gpus: a100}", "break_even: gpus: unknown key; did you mean gpu?"),
         ("break_even: {volumes: [10, x]}", "break_even: volumes.2: must be a whole number"),
         ("break_even: {guide: {serverless: [2, 1]}}", "guide.serverless: must be a price, or the least and the most"),

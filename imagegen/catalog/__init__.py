@@ -13,7 +13,7 @@ from typing import Any
 from imagegen.catalog.book import Catalog, Plan
 from imagegen.catalog.entries import Entry
 from imagegen.catalog.fields import Field, Reader, read_all, suggestion
-from imagegen.catalog.gpus import GPU, Comparison, Gpu, read_comparison
+from imagegen.catalog.gpus import GPU, OPTIONAL, Comparison, Gpu, read_comparison
 from imagegen.catalog.judges import read_judge
 from imagegen.catalog.sizes import allows, read_rule
 from imagegen.catalog.text import read
@@ -115,6 +115,6 @@ def _unknown(place: Field, name: str, models: dict[str, Model]) -> SettingsError
 def _complete(field: Field, readers: dict[str, Reader], origin: dict[str, Any]) -> dict[str, Any]:
     values = origin | read_all(field, readers)
     for key in readers:
-        if key not in values and key != "note":
+        if key not in values and key not in OPTIONAL:
             raise field.inner(key, None).wrong("is missing")
     return {"note": ""} | values if "note" in readers else values

@@ -17,7 +17,11 @@ SIDE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU to generate on: its price an hour, and about how many SDXL pictures it makes in one."""
+    """A GPU to generate on: its price an hour, and about how many SDXL pictures it makes in one.
+
+    What a forecast needs, where it is known: `peak_tflops`, TFLOP/s in bfloat16 on tensor cores, dense (float16 where
+    a GPU has no bfloat16); `memory_gb`; `mfu_scale`, the share of the utilisation published for an A100 with SDXL
+    that it reaches, least and most. `peak_source` is where peak and memory are from."""
 
     name: str
     title: str
@@ -26,6 +30,10 @@ class Gpu:
     note: str
     source: str
     read_on: date
+    peak_tflops: float | None = None
+    memory_gb: float | None = None
+    mfu_scale: tuple[float, float] | None = None
+    peak_source: str | None = None
 
     @property
     def per_image(self) -> Nano:
@@ -58,6 +66,13 @@ def _positive(field: Field) -> int:
     return count
 
 
+def _shares(field: Field) -> tuple[float, float]:
+    ends = [item.number() for item in field.items()]
+    if len(ends) != 2 or ends[0] > ends[1]:
+        raise field.wrong("must be the least and the most", "write [0.8, 0.9]")
+    return ends[0], ends[1]
+
+
 GPU: dict[str, Reader] = {
     "title": Field.text,
     "hourly": Field.money,
@@ -65,7 +80,13 @@ GPU: dict[str, Reader] = {
     "note": Field.text,
     "source": Field.text,
     "read_on": Field.day,
+    "peak_tflops": Field.number,
+    "memory_gb": Field.number,
+    "mfu_scale": _shares,
+    "peak_source": Field.text,
 }
+#: What need not be said of a GPU.
+OPTIONAL = frozenset({"note", "peak_tflops", "memory_gb", "mfu_scale", "peak_source"})
 
 
 def _range(field: Field) -> tuple[Nano, Nano]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from imagegen.cli import look
 from imagegen.cli.bill import NAMES
-from imagegen.domain.events import Estimate, EstimateGpu, EstimateLane, EstimateRenditions, Figures, SoldFigures
+from imagegen.domain.events import Estimate, EstimateLane, EstimateRenditions, Figures, SoldFigures
+from imagegen.domain.gpuevents import EstimateForecast, EstimateGpu
 from imagegen.domain.money import plain
 from imagegen.domain.queue import DAY
 from imagegen.estimate import Line, after_hits
+from imagegen.forecast.speed import HOUR
 from imagegen.whatif.lanes import Lanes, Sold
 from imagegen.whatif.renditions import Renditions
 
@@ -124,7 +126,31 @@ def _gpu(found: OnGpu) -> EstimateGpu:
         "steps": found.comparison.steps,
         "source": found.gpu.source,
         "read_on": found.gpu.read_on.isoformat(),
+        "memory_gb": found.gpu.memory_gb,
+        "forecast": _forecast(found),
         "can_run": False,
+    }
+
+
+def _forecast(found: OnGpu) -> EstimateForecast | None:
+    usual = found.usual
+    if usual is None:
+        return None
+    slow, fast = usual.per_hour()
+    return {
+        "mode": usual.setting.mode,
+        "peak_tflops": usual.device.peak,
+        "mfu_least": round(usual.mfu[0], 4),
+        "mfu_most": round(usual.mfu[1], 4),
+        "tflop": round(found.tflop, 3),
+        "guided": found.guided,
+        "images_per_hour_least": int(slow),
+        "images_per_hour_most": int(fast),
+        "hours_least": round(found.least / HOUR, 4),
+        "hours_most": round(found.most / HOUR, 4),
+        "cost_least_usd": plain(found.costs[0]),
+        "cost_most_usd": plain(found.costs[1]),
+        "source": found.gpu.peak_source,
     }
 
 

@@ -10,10 +10,13 @@ from imagegen.cli.sheet import cell, put, sheet
 from imagegen.domain.money import Nano, show
 from imagegen.domain.words import pictures
 from imagegen.estimate import after_hits
+from imagegen.forecast.speed import HOUR
 from imagegen.pace import clock
 from imagegen.whatif.lanes import reasons
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from imagegen.cli.estimate import Answer
     from imagegen.comparing import Compared
     from imagegen.whatif.gpu import OnGpu
@@ -34,7 +37,7 @@ def show_all(answer: Answer, by: str | None) -> None:
     if answer.lanes:
         _show_lanes(answer.lanes)
     if answer.gpu:
-        put("", *map(cell, _gpu(answer.gpu)))
+        _show_gpu(answer.gpu)
     if answer.routes:
         _show_routes(answer.routes)
 
@@ -84,22 +87,53 @@ def _sold(sold: Sold) -> list[str]:
     return [f"{sold.pictures:,}", show(sold.live), show(sold.live - sold.save), show(sold.save)]
 
 
-def _gpu(found: OnGpu) -> Iterator[str]:
-    gpu, usual = found.gpu, found.comparison
+def _show_gpu(found: OnGpu) -> None:
+    gpu = found.gpu
     if found.pictures:
-        yield (
-            f"On {gpu.title}: {pictures(found.pictures)} with {usual.makes} in about {clock(3600 * found.hours)}, "
-            f"~{show(found.cost)} at {show(gpu.hourly)} an hour, in place of {show(found.replaced)}."
-        )
+        whole = f"{pictures(found.pictures)} with {found.comparison.makes}, in place of {show(found.replaced)}"
+        put("", cell(f"On {gpu.title} at {show(gpu.hourly)} an hour: {whole}", style="bold"))
+        put(_gpu_table(found), "", *map(cell, _inputs(found)))
+    else:
+        put("", cell(f"On {gpu.title}: nothing to make."))
     if found.others:
-        yield f"Not there: {pictures(found.others)}, {show(found.left)}; the first is {found.why}."
-    if not found.pictures and not found.others:
-        yield f"On {gpu.title}: nothing to make."
-    yield (
-        f"An estimate from ~{gpu.images_per_hour:,} pictures an hour of 1024x1024 in {usual.steps} steps, by pixels "
-        f"and steps ({gpu.source}, read {gpu.read_on}{f'; {gpu.note}' if gpu.note else ''})."
-    )
-    yield NO_ENGINE
+        put(cell(f"Not there: {pictures(found.others)}, {show(found.left)}; the first is {found.why}."))
+    if found.pictures:
+        put(cell(NO_ENGINE))
+
+
+def _gpu_table(found: OnGpu) -> Table:
+    """By arithmetic, where that is possible, and by the catalogue's figure."""
+    figures = ["Pictures an hour", "Time", "Cost"]
+    table = sheet("By", *figures, right=figures, keep=figures)
+    if found.usual:
+        rates = (f"{int(rate):,}" for rate in found.usual.per_hour())
+        times, costs = map(clock, (found.least, found.most)), map(show, found.costs)
+        table.add_row(*map(cell, ["arithmetic", _span(*rates), _span(*times), f"~{_span(*costs)}"]))
+    stated = [f"~{found.gpu.images_per_hour:,}", clock(HOUR * found.hours), f"~{show(found.cost)}"]
+    table.add_row(*map(cell, ["catalogue", *stated]))
+    return table
+
+
+def _inputs(found: OnGpu) -> Iterator[str]:
+    """What the figures are from, and what they are not."""
+    gpu, usual = found.gpu, found.usual
+    yield f"Estimate, not measured. Pictures an hour: 1024x1024, {found.comparison.steps} steps, guidance (CFG)."
+    if usual is None:
+        yield f"Arithmetic: none; it needs `peak_tflops:` of {gpu.title} and a model whose layers are known."
+    else:
+        share = _span(*(f"{100 * part:.0f}" for part in usual.mfu))
+        wide = "" if gpu.mfu_scale else "; what share this GPU reaches is not known to us, hence the range"
+        yield (
+            f"Arithmetic: {found.tflop:,.0f} TFLOP, {found.guided:,} of {pictures(found.pictures)} with CFG; "
+            f"MFU {share} % ({usual.setting.mode} compile) of {usual.device.peak:g} TFLOP/s "
+            f"({gpu.peak_source or gpu.source}){wide}."
+        )
+    note = f"; {gpu.note}" if gpu.note else ""
+    yield f"Catalogue: by pixels and steps ({gpu.source}, read {gpu.read_on}{note})."
+
+
+def _span(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
 
 
 def _show_routes(routes: list[Compared]) -> None:

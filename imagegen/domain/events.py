@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 from imagegen.domain.counts import PlanCounts
+from imagegen.domain.gpuevents import EstimateGpu
 from imagegen.domain.result import State
 
 PlanState = Literal["buy", "cached", "kept", "shared", "refused", "unknown", "flawed", "lacking"]
@@ -235,27 +236,6 @@ class EstimateRenditions(TypedDict):
     pictures: int
     would_save_usd: str
     compared: int | None
-
-
-class EstimateGpu(TypedDict):
-    """The same pictures on a GPU."""
-
-    gpu: str
-    title: str
-    model: str
-    pictures: int
-    hours: float
-    cost_usd: str
-    in_place_of_usd: str
-    others: int
-    others_usd: str
-    others_why: str | None
-    hourly_usd: str
-    images_per_hour: int
-    steps: int
-    source: str
-    read_on: str
-    can_run: bool
 
 
 class Estimate(Figures):

@@ -85,13 +85,50 @@ def test_all_in_batches_asks_only_models_that_are_sold_so(imagegen: Imagegen, tm
 def test_a_gpu_and_what_it_cannot_make(imagegen: Imagegen, sizes: str) -> None:
     """Hours and dollars with what they are reckoned from; the rest with its reason; that nothing runs there yet."""
     done = imagegen("cost-estimate", sizes, "--gpu", "4090", COLUMNS="160")
-    assert "On RTX 4090 (own): 9 pictures with sdxl in about 61 s, ~$0.0025 at $0.15 an hour" in done.stdout
-    assert "Not there: 3 pictures, $0.0398; the first is sale-1: sdxl cannot write readable text." in done.stdout
-    assert "~400 pictures an hour of 1024x1024 in 30 steps, by pixels and steps (the guide" in done.stdout
-    assert "This version has no GPU engine yet: it estimates such a run and cannot make it." in done.stdout
+    said = told(done.stdout)
+    assert "On RTX 4090 (own) at $0.15 an hour: 9 pictures with sdxl, in place of" in said
+    assert "arithmetic 307 to 685 35 s to 79 s ~$0.0015 to $0.0033" in said
+    assert "catalogue ~400 61 s ~$0.0025" in said
+    assert "Estimate, not measured. Pictures an hour: 1024x1024, 30 steps, guidance (CFG)." in said
+    assert "Arithmetic: 2,792 TFLOP, 9 of 9 pictures with CFG; MFU 22 to 48 % (regional compile) of" in said
+    assert "of 165.2 TFLOP/s (NVIDIA, Ada architecture white paper); what share" in said
+    assert "what share this GPU reaches is not known to us, hence the range." in said
+    assert "Catalogue: by pixels and steps (the guide" in said
+    assert "Not there: 3 pictures, $0.0398; the first is sale-1: sdxl cannot write readable text." in said
+    assert "This version has no GPU engine yet: it estimates such a run and cannot make it." in said
     gpu = last(imagegen("cost-estimate", sizes, "--gpu", "4090", "--json").stdout)["gpu"]
     assert (gpu["gpu"], gpu["pictures"], gpu["others"], gpu["can_run"]) == ("rtx-4090", 9, 3, False)
     assert (gpu["hours"], gpu["images_per_hour"], gpu["hourly_usd"]) == (0.0169, 400, "0.15")
+    forecast = gpu["forecast"]
+    assert (forecast["mode"], forecast["peak_tflops"], gpu["memory_gb"]) == ("regional", 165.2, 24.0)
+    assert (forecast["images_per_hour_least"], forecast["images_per_hour_most"]) == (307, 685)
+    assert 0 < forecast["hours_least"] < gpu["hours"] < forecast["hours_most"]
+    assert float(forecast["cost_least_usd"]) == pytest.approx(0.15 * forecast["hours_least"], rel=0.01)
+
+
+def test_a_gpu_whose_peak_is_published_and_one_whose_is_not(imagegen: Imagegen, sizes: str, tmp_path: Path) -> None:
+    """The A100's share is known; a GPU of the user's has the catalogue's figure alone until its peak is told."""
+    said = told(imagegen("cost-estimate", sizes, "--gpu", "a100", COLUMNS="160").stdout)
+    assert "arithmetic 1,159 to 1,294" in said
+    assert "MFU 43 to 48 % (regional compile) of 312 TFLOP/s (NVIDIA, A100 data sheet)." in said
+    mine = tmp_path / "mine.yaml"
+    box = "gpus: {box: {title: Box, hourly: 1, images_per_hour: 600, source: us, read_on: 2026-11-22%s}}\n"
+    mine.write_text(box % "")
+    said = told(imagegen("cost-estimate", sizes, "--gpu", "box", "--catalog", "mine.yaml", COLUMNS="160").stdout)
+    assert "arithmetic" not in said
+    assert "catalogue ~600" in said
+    assert "Arithmetic: none; it needs `peak_tflops:` of Box and a model whose layers are known." in said
+    mine.write_text(box % ", peak_tflops: 312")
+    said = told(imagegen("cost-estimate", sizes, "--gpu", "box", "--catalog", "mine.yaml", COLUMNS="160").stdout)
+    assert "of 312 TFLOP/s (us); what share" in said
+
+
+def test_a_gpu_that_can_make_none_of_them(imagegen: Imagegen, tmp_path: Path) -> None:
+    """No table and no figures: why not, and nothing else."""
+    (tmp_path / "sale.csv").write_text("prompt,text\na,SALE\n")
+    done = imagegen("cost-estimate", "sale.csv", "--gpu", "l4", COLUMNS="160")
+    assert "On L4 (GCP): nothing to make.\nNot there: 1 picture, " in done.stdout
+    assert "TFLOP" not in done.stdout
 
 
 def test_a_gpu_that_nobody_knows_is_refused(imagegen: Imagegen, sizes: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from imagegen.catalog.gpus import named
 from imagegen.domain.money import nano
 from imagegen.estimate import Totals
+from imagegen.forecast import flops
 from imagegen.whatif.gpu import OnGpu
 from tests.planning import guide_catalogue, planned, preset
 
@@ -82,3 +84,53 @@ def test_rows_that_name_another_model_or_a_quality_can_move() -> None:
     """What a row says for an API's model binds no GPU."""
     rows = [{"model": "dall-e-3-hd", "quality": "hd", "max_price": "0.1", "provider": "openai"}]
     assert (on(rows).pictures, on(rows).why) == (1, "")
+
+
+def tflop(width: int = 1024, height: int = 1024, steps: int = 30, guided: bool = True, image: bool = False) -> float:
+    """What SDXL computes for one picture."""
+    found = flops.work("sdxl", width, height, steps, guided=guided, image=image)
+    assert found is not None
+    return found.tflop
+
+
+@pytest.mark.parametrize(
+    ("row", "work"),
+    [
+        ({"size": "1024x1024"}, tflop()),
+        ({"size": "512x512"}, tflop(512, 512)),
+        ({"model": "sdxl", "steps": 15}, tflop(steps=15)),
+        ({"model": "sdxl", "guidance": 1}, tflop(guided=False)),
+        ({"model": "sdxl", "guidance": 1.5}, tflop()),
+    ],
+    ids=str,
+)
+def test_arithmetic_counts_each_rows_own_work(row: dict[str, Any], work: float) -> None:
+    """Its size, its steps, and whether guidance asks twice."""
+    found = on([row], routes="current")
+    assert (found.tflop, found.guided) == (pytest.approx(work), int(row.get("guidance") != 1))
+
+
+def test_an_hours_range_stands_beside_the_catalogues_figure() -> None:
+    """On an A100: from its peak and the share of it that is published, with the dollars that the hours cost."""
+    found = on([{}] * 600)
+    usual = found.usual
+    assert usual is not None
+    slow, fast = usual.per_hour()
+    assert (slow, fast) == (pytest.approx(1_159, rel=0.01), pytest.approx(1_294, rel=0.01))
+    assert (found.least, found.most) == (pytest.approx(600 / fast * 3600), pytest.approx(600 / slow * 3600))
+    assert found.costs == (round(nano("3.80") * found.least / 3600), round(nano("3.80") * found.most / 3600))
+    assert (found.hours, found.cost) == (1.0, nano("3.80"))
+
+
+def test_a_gpu_of_unknown_peak_has_no_arithmetic() -> None:
+    """The catalogue's figure still stands."""
+    context = preset("guide")
+    found = OnGpu(replace(named(context.catalog.gpus, "a100"), peak_tflops=None), context)
+    for picture in planned([{}], context):
+        found.add(picture, "buy")
+    assert (found.usual, found.least, found.tflop, found.pictures, found.work) == (None, 0.0, 0.0, 1, 1.0)
+
+
+def test_what_stays_elsewhere_is_not_computed() -> None:
+    """Only pictures that the GPU's model makes count."""
+    assert on([{"text": "SALE"}, {}]).tflop == pytest.approx(tflop())
