@@ -4,6 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
+TORCH := torch==2.13.0
 
 .PHONY: demo test bench soak docs clean
 
@@ -26,6 +27,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.second_run
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.limits
+	$(BIN)/python -m bench.local_plan
 
 soak: $(VENV)/.dev
 	IMAGEGEN_SOAK=1 $(BIN)/pytest -m soak --timeout 7200
@@ -42,7 +44,13 @@ $(VENV)/.core: $(VENV)/.python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.core pyproject.toml requirements-dev.txt
+# torch before the rest, by its exact version: what else is found for it on Linux may bring gigabytes for a GPU.
+$(VENV)/.local: $(VENV)/.core pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.local pyproject.toml requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

@@ -18,7 +18,7 @@ from imagegen.dotenv import read_dotenv
 from imagegen.errors import SettingsError
 from imagegen.secret import Secret as Secret  # noqa: PLC0414  it is had from here
 from imagegen.servers import OwnServer, own_servers
-from imagegen.settingvalues import BUDGETS, budgets, host_and_port, money, optimize, positive, several
+from imagegen.settingvalues import BUDGETS, budgets, host_and_port, money, optimize, positive, several, weights
 
 #: Provider -> the variables its key may stand in, first found wins.
 KEY_VARIABLES: dict[str, tuple[str, ...]] = {
@@ -66,7 +66,8 @@ class Settings:
     """What holds for one command. Amounts in nanodollars; `providers` None: every provider with a key.
     `concurrency` is by provider, `workers` for all others; `same_as` lists providers whose other
     address is declared to be the original. Input pictures are fetched from `input_hosts` ("name" or "name:port")
-    though they are not on the public internet, and webhooks sent to `callback_hosts`. `servers` are the user's own."""
+    though they are not on the public internet, and webhooks sent to `callback_hosts`. `servers` are the user's own.
+    `weights` is model -> folder on this machine, or OWNER/NAME@REVISION of the hub."""
 
     home: Path
     keys: Mapping[str, Secret] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class Settings:
     input_hosts: frozenset[str] = frozenset()
     callback_hosts: frozenset[str] = frozenset()
     servers: Mapping[str, OwnServer] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def address_of(self, provider: str) -> str | None:
         """The address that makes another Key: None when the provider is at home or declared the same."""
@@ -103,6 +105,16 @@ def home_folder(environ: Mapping[str, str] | None = None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("imagegen", appauthor=False)
+
+
+def hub_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Where Hugging Face's tools keep what they download. Nothing is created."""
+    environ = os.environ if environ is None else environ
+    named = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
+    if named:
+        return Path(os.path.expandvars(named)).expanduser()
+    base = environ.get("HF_HOME") or os.path.join(environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    return Path(os.path.expandvars(base)).expanduser() / "hub"
 
 
 def load(
@@ -158,6 +170,7 @@ def _settings(
         guard=money("guard", merged.get("guard", 5)),
         input_hosts=frozenset(name.lower() for name in several(merged.get("input_hosts"))),
         callback_hosts=frozenset(name.lower() for name in several(merged.get("callback_hosts"))),
+        weights=merged.get("weights") or {},
     )
 
 
@@ -219,6 +232,7 @@ _CONFIG: dict[str, type] = {
     "guard": str,
     "input_hosts": list,
     "callback_hosts": list,
+    "weights": dict,
 }
 _FORMS: dict[type, str] = {list: "a list such as [one, two]", dict: "a mapping such as {openai: …}", str: "one value"}
 
@@ -239,6 +253,7 @@ def _config(path: Path) -> dict[str, Any]:
         elif not isinstance(value, form):
             raise SettingsError(f"{path}: {name} is not what it should be", f"write {_FORMS[form]}")
     said["catalog"] = [str(path.parent / item) for item in said.get("catalog", ())] or None
+    said["weights"] = weights(said.get("weights") or {}, path.parent)
     return said
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +12,9 @@ from imagegen.domain.money import Nano, nano
 from imagegen.errors import SettingsError
 
 BUDGETS = ("run", "hour", "day", "month")
+
+#: A model of a hub at a revision that does not move: a commit, a branch or a tag.
+PINNED = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w./-]+)")
 
 
 def optimize(value: str) -> str:
@@ -66,3 +71,13 @@ def positive(name: str, value: Any) -> int:
 def several(value: Any) -> Sequence[str]:
     """A list, of a list or of one text."""
     return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def weights(value: Mapping[str, Any], beside: Path) -> dict[str, str]:
+    """Model -> its folder (counted from `beside`), or OWNER/NAME@REVISION of a hub as it stands."""
+    for name, said in value.items():
+        if not isinstance(said, str) or not said.strip():
+            raise SettingsError(f"weights.{name} is {said!r}", "give a folder, or OWNER/NAME@REVISION of the hub")
+    return {
+        name: said if PINNED.fullmatch(said) else str(beside / Path(said).expanduser()) for name, said in value.items()
+    }

@@ -37,7 +37,7 @@ COMMANDS = {
     "handoff": ("handoff", "Models without an API: prompts out to a person, pictures back in."),
     "review": ("review", "A local page to choose among drafts that wait for a person."),
     "choose": ("choose", "Choose among drafts on the command line."),
-    "models": ("models", "The catalogue of models: list, show, check."),
+    "models": ("models", "The catalogue of models: list, show, check; weights on this machine."),
     "check": ("check", "Check pictures: sharpness, text, safe content."),
     "cache": ("cache", "The cache on disk: stats, prune, verify, rebuild."),
     "schema": ("schema", "A JSON Schema for editors."),

@@ -1,4 +1,5 @@
-"""`imagegen models list`, `show NAME`, `check` and `limits`: the catalogue and what was learned."""
+"""`imagegen models list`, `show NAME`, `check` and `limits`: the catalogue and what was learned; `where`, `pull` and
+`tiny`: weights on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="The catalogue of models: who serves them, what they can do, what they cost.",
+    help="The catalogue of models: who serves them, what they can do, what they cost; and weights on this machine.",
 )
 
 Own = Annotated[list[Path] | None, typer.Option("--catalog", help="A catalogue file of your own, laid over ours.")]
@@ -114,6 +115,72 @@ def learned_limits(
         model_limits.show(lines, provider)
     for line in lines if as_json else ():
         say.event(model_limits.as_json(line))
+    return 0
+
+
+@app.command("where", help="Which weights are on this machine, what they take, and under which licence.")
+def where_weights(
+    model: Annotated[str | None, typer.Argument(help="Only this one.", show_default=False)] = None,
+    catalog: Own = None,
+    as_json: AsJson = False,
+) -> int:
+    """Look, print."""
+    from imagegen import settings
+    from imagegen.cli import model_where
+    from imagegen.providers.local.where import survey
+
+    lines = list(survey(_catalog(catalog), settings.load(), model))
+    if not as_json:
+        model_where.show(lines)
+    for line in lines if as_json else ():
+        say.event(model_where.as_json(line))
+    return 0
+
+
+@app.command("pull", help="Download a model's weights: safetensors only, at one revision. Asks before it does.")
+def pull_weights(
+    model: Annotated[str, typer.Argument(help="Of the catalogue, or OWNER/NAME of the hub.", show_default=False)],
+    revision: Annotated[str | None, typer.Option(help="A commit, branch or tag [main, as it is now]")] = None,
+    into: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Into this folder [the home's weights]")] = None,
+    full: Annotated[bool, typer.Option("--full", help="The 32-bit weights where there are 16-bit ones too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    catalog: Own = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say, ask, download, check, print."""
+    from imagegen.cli import model_pull
+    from imagegen.providers.local import pull, weights, where
+    from imagegen.settings import home_folder, hub_folder
+
+    repository, revision, licence, name = model_pull.wanted(_catalog(catalog), model, revision)
+    caches = (where.pulled(home_folder()), hub_folder())
+    found = pull.prepare(repository, revision, caches, into and into.absolute(), full)
+    model_pull.tell(found, licence)
+    if not model_pull.agreed(found, yes):
+        return 0
+    got = weights.look(pull.fetch(found), where.remembered(home_folder()))
+    if as_json:
+        say.event(model_pull.as_json(found, got))
+    else:
+        model_pull.show(found, got, name, into)
+    return 0
+
+
+@app.command("tiny", help="Write tiny models with random weights, to try the local engine without a download.")
+def tiny_weights(
+    folder: Annotated[Path, typer.Argument(help="Where; a folder for each model.", show_default=False)],
+    family: Annotated[list[str] | None, typer.Option(help="sdxl, sd3, flux, flux2, ... [those four]")] = None,
+    loras: Annotated[bool, typer.Option("--loras", help="Also a LoRA with random weights for each.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write, print."""
+    from imagegen.cli import model_tiny
+
+    made, files = model_tiny.write(folder.absolute(), family, loras)
+    if not as_json:
+        model_tiny.show(folder, made, files)
+    for name, weights in made.items() if as_json else ():
+        say.event(model_tiny.as_json(name, weights))
     return 0
 
 

@@ -1,0 +1,58 @@
+"""`imagegen models tiny`: what was written, and the next command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from imagegen.cli import say
+from imagegen.cli.cache import size_words
+from imagegen.providers.local import tiny
+from imagegen.providers.local.weights import Weights, glance
+
+
+def write(folder: Path, families: list[str] | None, loras: bool) -> tuple[dict[str, Weights], list[Path]]:
+    """Write the models and, where asked for, a LoRA for each; what is there then."""
+    made = tiny.write(folder, families or tiny.USUAL)
+    files = [tiny.write_lora(folder, name) for name in made] if loras else []
+    return {name: glance(where) for name, where in made.items()}, files
+
+
+def as_json(name: str, weights: Weights) -> dict[str, Any]:
+    """One line for machines."""
+    return {
+        "event": "tiny",
+        "family": name,
+        "folder": str(weights.folder),
+        "pipeline": weights.family.pipeline,
+        "bytes": weights.size,
+    }
+
+
+def show(folder: Path, made: Mapping[str, Weights], loras: list[Path]) -> None:
+    """A line each, and what to do with them."""
+    from imagegen.cli.sheet import cell, put, sheet
+
+    table = sheet("Model", "Size", "Folder", right=("Size",), keep=("Model", "Size"))
+    for name, weights in made.items():
+        table.add_row(cell(name), size_words(weights.size), cell(str(weights.folder)))
+    for path in loras:
+        table.add_row(cell("LoRA"), size_words(path.stat().st_size), cell(str(path)))
+    put(table, "")
+    name, weights = next(iter(made.items()))
+    put("Random weights: they paint noise, quickly, and cost nothing. Name one in config.yaml to use it:")
+    say.put(say.visible(f"  weights: {{{_MODELS[name]}: {weights.folder}}}"), sys.stdout)
+    say.info("next: imagegen models where")
+
+
+#: The catalogue's model that each stands in for.
+_MODELS = {
+    "sdxl": "sdxl",
+    "sdxl-refiner": "sdxl-refiner",
+    "sd3": "sd-3.5-large",
+    "flux": "flux-dev",
+    "flux-schnell": "flux-schnell",
+    "flux2": "flux-2-klein-4b",
+}
