@@ -12,12 +12,14 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +33,7 @@ from imagegen.domain.row import Accept, Lora, Row
 from imagegen.errors import Exit
 from imagegen.manifest.header import Budget, Header, ImportTable, Output, RenditionSpec, Source
 from tests.cloud import Cloud
+from tests.forked import Forker
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -61,6 +64,8 @@ VOLATILE = (
 ANYTHING = re.compile(r"\\?…|\\\.\\\.\\\.")
 FENCE = re.compile(r"^```(\w*)(?: title=(\S+))?\s*$")
 EXPORT = re.compile(r"export (\w+)=(\S*)")
+#: The program alone, with nothing for a shell to do but to take its words apart.
+PLAIN = re.compile(r"imagegen [^|&;<>$`()*?#~!\[\]{}\\\n]*")
 
 
 @dataclass
@@ -100,8 +105,8 @@ def blocks(page: str) -> Iterator[Block]:
 class Session:
     """One page's folder, home and environment; commands run in a shell of their own, in order."""
 
-    def __init__(self, folder: Path, server: str) -> None:
-        self.folder, self.server, self.status = folder, server, 0
+    def __init__(self, folder: Path, server: str, forker: Forker) -> None:
+        self.folder, self.server, self.forker, self.status = folder, server, forker, 0
         for name in ("manifests", "examples"):
             shutil.copytree(ROOT / name, folder / name)
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
@@ -124,6 +129,12 @@ class Session:
                 self.environment["OPENAI_BASE_URL"] = self.server
             return ""
         assert self.status == 0 or command == "echo $?", f"`{command}` follows a failure that nobody looks at"
+        if PLAIN.fullmatch(command):
+            # What a shell without LANG makes of it is what it makes of this one.
+            env = {name: value for name, value in self.environment.items() if name != "LANG"}
+            done = self.forker.run(shlex.split(command)[1:], env=env, cwd=self.folder, timeout=60, merged=True)
+            self.status = done.returncode
+            return done.stdout
         process = subprocess.Popen(
             ["sh", "-c", f"(exit {self.status}); {command}"],
             cwd=self.folder,
@@ -173,10 +184,10 @@ def test_outputs_are_compared(said: str, printed: str, agree: bool) -> None:
     assert same(said, printed) is agree
 
 
-def opened(page: Path, folder: Path, cloud: Cloud) -> Iterator[tuple[Block, str, str, Session]]:
+def opened(page: Path, folder: Path, cloud: Cloud, forker: Forker) -> Iterator[tuple[Block, str, str, Session]]:
     """Every command of a page with what stands below it, files written on the way; the caller runs it."""
     cloud.faults.script(FAULTS.get(page.relative_to(ROOT).as_posix(), []))
-    session = Session(folder, cloud.base_url)
+    session = Session(folder, cloud.base_url, forker)
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.title:
             session.write(block)
@@ -192,11 +203,11 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_commands_print_what_the_page_says(page: Path, tmp_path: Path) -> None:
+def test_commands_print_what_the_page_says(page: Path, tmp_path: Path, forker: Forker) -> None:
     """Every command on every page works and prints what stands below it."""
     with Cloud() as cloud:
         session = None
-        for block, command, below, session in opened(page, tmp_path / "work", cloud):
+        for block, command, below, session in opened(page, tmp_path / "work", cloud, forker):
             printed = session.run(command)
             if not same(below, printed):
                 difference = "\n".join(difflib.ndiff(below.strip().splitlines(), printed.strip().splitlines()))
@@ -283,29 +294,23 @@ def test_the_readme_lists_every_page() -> None:
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=name_of)
-def test_shipped_manifests_validate_and_plan(manifest: Path, tmp_path: Path) -> None:
+def test_shipped_manifests_validate_and_plan(manifest: Path, tmp_path: Path, forker: Forker) -> None:
     """Every manifest of ours is well-formed, and no row of it is refused."""
     folder = tmp_path / "work"
     shutil.copytree(manifest.parent, folder)
     for name, text in TABLES.items():
         (folder / name).write_text(text, encoding="utf-8")
     for command in ("validate", "plan"):
-        done = subprocess.run(
-            [Path(sys.executable).with_name("imagegen"), command, manifest.name],
-            cwd=folder,
-            env={"PATH": os.environ["PATH"], "IMAGEGEN_HOME": str(tmp_path / "home")},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+        env = {"PATH": os.environ["PATH"], "IMAGEGEN_HOME": str(tmp_path / "home")}
+        done = forker.run([command, manifest.name], env=env, cwd=folder)
         assert (done.returncode, "refused" in done.stdout.lower()) == (0, False), done.stdout + done.stderr
 
 
 def refreshed(page: Path) -> str:
     """The page with what its commands print now. Lines that are … alone are lost where a command prints otherwise."""
     text, place = page.read_text(encoding="utf-8"), 0
-    with tempfile.TemporaryDirectory() as folder, Cloud() as cloud:
-        for _, command, below, session in opened(page, Path(folder) / "work", cloud):
+    with tempfile.TemporaryDirectory() as folder, Cloud() as cloud, closing(Forker()) as forker:
+        for _, command, below, session in opened(page, Path(folder) / "work", cloud, forker):
             printed = session.run(command)
             place = text.index(f"$ {command}\n{below}", place) + len(f"$ {command}\n")
             if not same(below, printed):

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cloud import Cloud
 from tests.e2e.conftest import ROOT, SHARED, files, opened
+from tests.forked import Forker
 from tests.test_docs import Session, blocks
 
 EXPORT = SHARED / "shopify-apparel.csv"
@@ -73,8 +74,8 @@ def check_import(source: Lines, result: Lines, folder: Path, made: int) -> None:
 class Newcomer:
     """Types what the page says, and looks at what comes."""
 
-    def __init__(self, folder: Path, cloud: Cloud) -> None:
-        self.session, self.cloud = Session(folder, cloud.base_url), cloud
+    def __init__(self, folder: Path, cloud: Cloud, forker: Forker) -> None:
+        self.session, self.cloud = Session(folder, cloud.base_url, forker), cloud
         self.products, self.result = folder / "shop" / "products.csv", folder / "try" / "import.csv"
         self.after: dict[str, Callable[[str], None]] = {
             "imagegen init": self._bring_the_export,
@@ -134,10 +135,10 @@ class Newcomer:
 
 @pytest.mark.skipif(not EXPORT.exists(), reason="shopify-apparel.csv is not part of the project")
 @pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
-def test_a_newcomer_follows_the_page_with_a_real_export(tmp_path: Path) -> None:
+def test_a_newcomer_follows_the_page_with_a_real_export(tmp_path: Path, forker: Forker) -> None:
     """From `init` to a table that could be imported again, a key, two pictures and an edit bought, and more."""
     with Cloud() as cloud:
-        newcomer = Newcomer(tmp_path / "work", cloud)
+        newcomer = Newcomer(tmp_path / "work", cloud, forker)
         newcomer.follow()
         assert newcomer.whole == 3
         assert newcomer.seen == PRINTED.keys() | newcomer.after.keys()
