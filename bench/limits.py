@@ -28,7 +28,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from imagegen import pool, session, wiring
+from imagegen import crew, pool, session, wiring
 from imagegen.clock import SystemClock
 from imagegen.order import Order
 from tests.cloud import Cloud
@@ -172,7 +172,7 @@ def run(place: Path, name: str, peers: Sequence[Peer], clock: FastClock, *, told
     project = wiring.open_project(manifest, {"catalog": [str(place / f"{name}.yaml")], "workers": 16})
     parts = session.Parts(
         store=wiring.open_store(project.settings.home),
-        providers=wiring.providers(project.settings, project.catalog, clock),
+        providers=crew.providers(project.settings, project.catalog, clock),
         hands=lambda name, size: pool.Threads(size, name),
         clock=clock,
         signal=lambda: None,

@@ -15,7 +15,7 @@ from imagegen.domain.money import Nano, plain
 from imagegen.domain.request import canonical
 from imagegen.estimate import Counted, Totals
 from imagegen.planfile import FORMAT, Writer
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.promise import PlannedRows
 from imagegen.routing.presets import DEFAULT
 from imagegen.wiring import UNSPOKEN, Project

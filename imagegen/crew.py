@@ -5,7 +5,7 @@ Beside `wiring` and `roster` the only importer of concrete providers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -19,7 +19,7 @@ from imagegen.domain.queue import judges_of, queue_of
 from imagegen.domain.request import Key
 from imagegen.ondemand import OnDemand
 from imagegen.providers import Provider
-from imagegen.roster import BUILDERS, DAY, JUDGES, KEEPS, QUEUED, Post, build, build_judges
+from imagegen.roster import BUILDERS, DAY, KEEPS, QUEUED, Post, build, build_judges
 from imagegen.settings import Settings
 
 
@@ -32,27 +32,21 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> Mapping[str
 
         return Placeholder(concurrency=settings.concurrency.get(PLACEHOLDER) or settings.workers or 4)
 
-    def wrapped(name: str) -> Provider:
+    def wrapped(builder: Callable[[Post], Provider], name: str) -> Provider:
         from imagegen.providers.wrap import breaking, limited, retrying
 
-        return retrying(breaking(limited(build(name)(_post(settings, catalog, clock, name)), clock), clock), clock)
+        return retrying(breaking(limited(builder(_post(settings, catalog, clock, name)), clock), clock), clock)
 
     def queue(name: str) -> Provider:
         return QUEUED[name](_post(settings, catalog, clock, name), clock)
 
-    def judging(name: str) -> Provider:
-        from imagegen.providers.wrap import breaking, limited, retrying
-
-        asked = build_judges(name)(_post(settings, catalog, clock, name))
-        return retrying(breaking(limited(asked, clock), clock), clock)
-
-    judges = sorted({judge.provider for judge in catalog.judges.values()} & {*JUDGES, *settings.servers})
+    judges = sorted({judge.provider for judge in catalog.judges.values()})
     return OnDemand[Provider](
         {
             PLACEHOLDER: placeholder,
-            **{name: partial(wrapped, name) for name in (*BUILDERS, *settings.servers)},
+            **{name: partial(wrapped, build(name), name) for name in (*BUILDERS, *settings.servers)},
             **{queue_of(name): partial(queue, name) for name in QUEUED},
-            **{judges_of(name): partial(judging, name) for name in judges},
+            **{judges_of(name): partial(wrapped, build_judges(name), name) for name in judges},
             HANDOFF: partial(by_hand, catalog),
         }
     )

@@ -16,7 +16,7 @@ from imagegen.domain.counts import PlanCounts
 from imagegen.domain.judge import Judging
 from imagegen.domain.money import Nano, plain
 from imagegen.domain.row import Place
-from imagegen.planner import Planned, PlannedState
+from imagegen.planned import Planned, PlannedState
 from imagegen.routing import Loser
 
 #: So many refusals are kept with their reasons; the others are only counted.

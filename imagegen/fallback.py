@@ -25,7 +25,8 @@ from imagegen.ledger import jobs
 from imagegen.ledger.jobs import Staged
 from imagegen.loop import Kit, Loop
 from imagegen.order import Order, Watcher
-from imagegen.planner import CHUNK, Planned
+from imagegen.planned import Planned
+from imagegen.planner import CHUNK
 from imagegen.wiring import Project
 
 #: Passes over the manifest; each can meet a model that fails too.

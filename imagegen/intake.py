@@ -12,7 +12,8 @@ from imagegen.domain.row import Placed
 from imagegen.errors import ImagegenError, NotMade, ProviderStop, UsageError
 from imagegen.ledger import jobs
 from imagegen.order import Order
-from imagegen.planner import Planned, doomed
+from imagegen.planned import Planned
+from imagegen.planner import doomed
 from imagegen.postbox import post_planned
 from imagegen.session import Session
 from imagegen.wiring import Project

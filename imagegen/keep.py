@@ -63,11 +63,8 @@ def keep(desk: Desk, key: Key, row: str, request: str, most: Nano, outcome: Outc
     facts = _facts(desk, row, json.loads(request))
     if isinstance(outcome, Made):
         charge, basis = (most, "reserved") if charge is None else (charge, basis)
-        if facts["request"].get("kind") == "judge":
-            told = facts | outcome.artifact.facts | {"cost_usd": plain(charge)}
-            answer = desk.store.put(key, outcome.artifact.data, outcome.artifact.media_type, told)
-            return Paid(key, charge, basis, None, answer)
-        return _picture(desk, key, facts | {"cost_usd": plain(charge)}, outcome, charge, basis)
+        put_away = _answer if facts["request"].get("kind") == "judge" else _picture
+        return put_away(desk, key, facts | {"cost_usd": plain(charge)}, outcome, charge, basis)
     evidence = outcome.evidence if isinstance(outcome, Failed) else None
     if not charge and evidence is None:
         return None
@@ -76,6 +73,13 @@ def keep(desk: Desk, key: Key, row: str, request: str, most: Nano, outcome: Outc
         told = facts | {"flaw": outcome.reason} | ({} if charge is None else {"cost_usd": plain(charge)})
         held = desk.store.put(_aside(key), evidence, "application/octet-stream", told)
     return Paid(key, charge, basis, outcome.reason, held)
+
+
+def _answer(desk: Desk, key: Key, facts: dict[str, Any], outcome: Made, charge: Nano, basis: str) -> Paid:
+    """What a judge wrote. Whether it can be used, its reader says."""
+    artifact = outcome.artifact
+    held = desk.store.put(key, artifact.data, artifact.media_type, facts | artifact.facts)
+    return Paid(key, charge, basis, None, held)
 
 
 def _picture(desk: Desk, key: Key, facts: dict[str, Any], outcome: Made, charge: Nano, basis: str) -> Paid:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key
 from imagegen.listener import Listener
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 
 
 @dataclass(frozen=True, kw_only=True)

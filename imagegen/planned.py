@@ -81,8 +81,6 @@ class Planned(NamedTuple):
     most: Nano | None = 0
     seen: Seen | None = None
     notes: tuple[str, ...] = ()
-    #: The judge that is asked on the way; its price is in both figures.
-    asks: Judging | None = None
 
     @property
     def row(self) -> Row:
@@ -101,12 +99,17 @@ class Planned(NamedTuple):
         most = (self.most or 0) - ((self.asks.price.most or 0) if self.asks else 0)
         return self.most if not self.most else -(-most // attempts)
 
-    def judged(self, asks: Judging | None) -> Planned:
+    @property
+    def asks(self) -> Judging | None:
+        """The judge that is asked on the way; its price is in both figures."""
+        return self.draft.part.judging if self.held and self.draft.part else None
+
+    def judged(self) -> Planned:
         """This with what choosing among its drafts takes."""
-        if asks is None or self.cost is None or self.most is None:
+        if self.asks is None or self.cost is None or self.most is None:
             return self
-        cost, most = self.cost + (asks.price.expected or 0), self.most + (asks.price.most or 0)
-        return self._replace(cost=cost, most=most, asks=asks)
+        price = self.asks.price
+        return self._replace(cost=self.cost + (price.expected or 0), most=self.most + (price.most or 0))
 
     @property
     def held(self) -> bool:

@@ -21,11 +21,9 @@ from imagegen.domain.request import Request
 from imagegen.domain.row import Place, Placed, Row
 from imagegen.drafting import Drafting, drafting_of
 from imagegen.errors import ManifestError
-from imagegen.kinds import fingerprint, kind_of
-from imagegen.planned import Draft, Planned, PlannedState, Seen
+from imagegen.kinds import kind_of
+from imagegen.planned import Draft, Planned, Seen
 from imagegen.queueing import waits
-
-__all__ = ["Context", "Draft", "Planned", "PlannedState", "Seen", "doomed", "fingerprint", "plan"]
 
 #: Rows looked up at once.
 CHUNK = 500
@@ -157,8 +155,7 @@ def _planned(draft: Draft, seen: Seen | None, refuses: Refuses | None) -> Planne
     unfetched = draft.part is None and draft.inputs is not None and draft.inputs.unknown
     notes = (*blueprint.notes, UNFETCHED) if unfetched else blueprint.notes
     most = None if price.most is None else price.most * draft.attempts
-    planned = Planned(draft, "buy", "", price.expected, most, notes=notes)
-    return planned.judged(draft.part.judging) if draft.part and not draft.part.won else planned
+    return Planned(draft, "buy", "", price.expected, most, notes=notes).judged()
 
 
 def _usable(

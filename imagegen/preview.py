@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagegen.clock import SystemClock
+from imagegen.crew import providers
 from imagegen.domain.given import Given
 from imagegen.domain.handoff import BY_HAND, HANDED, HANDOFF
 from imagegen.domain.request import Request
@@ -21,12 +22,13 @@ from imagegen.errors import StorageError
 from imagegen.estimate import Line, Totals
 from imagegen.ledger import holdings, schema
 from imagegen.output import OutputFolder
-from imagegen.planner import Planned, Refuses, plan
+from imagegen.planned import Planned
+from imagegen.planner import Refuses, plan
 from imagegen.runplan import asking
 from imagegen.settings import KEY_VARIABLES, Secret
 from imagegen.shelf import Shelf
 from imagegen.stores import Store
-from imagegen.wiring import Project, open_store, providers
+from imagegen.wiring import Project, open_store
 
 
 @contextmanager

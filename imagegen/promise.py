@@ -23,7 +23,7 @@ from imagegen.errors import ManifestError, UsageError
 from imagegen.manifest import Header, Manifest
 from imagegen.manifest.rows import Maker
 from imagegen.planfile import Line, PlanFile, open_plan
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.routing.offers import shut_down
 from imagegen.settings import Settings
 

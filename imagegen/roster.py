@@ -121,53 +121,43 @@ def build(name: str) -> Callable[[Post], Provider]:
 
 
 def _chat_judges(post: Post) -> Provider:
+    """OpenAI's, and those of every server that speaks its dialect."""
+    from imagegen.providers.compatible.line import OwnLine
     from imagegen.providers.hosted.judging import Judging
     from imagegen.providers.hosted.server import Timeouts
     from imagegen.providers.openai.call import Line
     from imagegen.providers.openai.judging import ChatJudge
 
-    line = Line(post.name, post.api_key, post.base_url, Timeouts())
+    if post.server:
+        line: Line = OwnLine(post.server, post.api_key, Timeouts())
+    else:
+        line = Line(post.name, post.api_key, post.base_url, Timeouts())
     return Judging(ChatJudge(line), post.judges, post.limits)
 
 
-def _own_judges(post: Post) -> Provider:
-    from imagegen.providers.compatible.line import OwnLine
-    from imagegen.providers.hosted.judging import Judging
-    from imagegen.providers.hosted.server import Timeouts
-    from imagegen.providers.openai.judging import ChatJudge
-
-    assert post.server is not None
-    return Judging(ChatJudge(OwnLine(post.server, post.api_key, Timeouts())), post.judges, post.limits)
-
-
 def _gemini_judges(post: Post) -> Provider:
-    from imagegen.providers.google import Google
-    from imagegen.providers.google.judging import GeminiJudge
-    from imagegen.providers.hosted.judging import Judging
-
-    return Judging(GeminiJudge(Google(post.api_key, post.base_url).wire), post.judges, post.limits)
-
-
-def _vertex_judges(post: Post) -> Provider:
+    """Those of the Gemini API, and of a project at Google Cloud."""
     from imagegen.googlecloud import parts
-    from imagegen.providers.google import Vertex
+    from imagegen.providers.google import Google, Vertex
     from imagegen.providers.google.judging import GeminiJudge
     from imagegen.providers.hosted.judging import Judging
 
-    return Judging(GeminiJudge(Vertex(*parts(post.api_key), post.base_url).wire), post.judges, post.limits)
+    vertex = post.name == "vertex"
+    google = Vertex(*parts(post.api_key), post.base_url) if vertex else Google(post.api_key, post.base_url)
+    return Judging(GeminiJudge(google.wire), post.judges, post.limits)
 
 
 #: Provider -> the builder of what asks its vision models.
 JUDGES: dict[str, Callable[[Post], Provider]] = {
     "openai": _chat_judges,
     "google": _gemini_judges,
-    "vertex": _vertex_judges,
+    "vertex": _gemini_judges,
 }
 
 
 def build_judges(name: str) -> Callable[[Post], Provider]:
     """The builder of what asks the vision models of `name`; of any other name it is a server of the user's own."""
-    return JUDGES.get(name, _own_judges)
+    return JUDGES.get(name, _chat_judges)
 
 
 #: What a batch of OpenAI's may hold: pictures, and bytes of its answer, which is read whole (100 pictures of 1024x1024

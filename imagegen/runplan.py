@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from imagegen.domain.given import Given
 from imagegen.domain.request import Request
 from imagegen.domain.row import Placed
-from imagegen.planner import Planned, Refuses, plan
+from imagegen.planned import Planned
+from imagegen.planner import Refuses, plan
 from imagegen.providers import Provider
 from imagegen.shelf import Shelf
 

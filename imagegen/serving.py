@@ -24,7 +24,7 @@ from imagegen.intake import REOPEN, Intake
 from imagegen.ledger import jobs
 from imagegen.loop import Loop
 from imagegen.order import Order
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.providers.wrap.base import INTERRUPTED
 from imagegen.record import OVER_BUDGET
 from imagegen.results import as_result

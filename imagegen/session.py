@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 
-from imagegen import bearing, closing, fallback, pool, staging, wiring
+from imagegen import bearing, closing, crew, fallback, pool, staging, wiring
 from imagegen.callbacks.worker import Worker
 from imagegen.clock import Clock, SystemClock
 from imagegen.domain.money import show
@@ -48,7 +48,7 @@ def parts_of(project: Project, stop: Event, signal: Callable[[], int | None]) ->
     return Parts(
         store=wiring.open_store(project.settings.home),
         # All are built now: a key that cannot be one is told of before anything is begun.
-        providers=dict(wiring.providers(project.settings, project.catalog, clock)),
+        providers=dict(crew.providers(project.settings, project.catalog, clock)),
         hands=lambda name, size: pool.Threads(size, name),
         clock=clock,
         signal=signal,

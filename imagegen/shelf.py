@@ -16,7 +16,7 @@ from imagegen.domain.request import Key
 from imagegen.ledger import attempts, holdings
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.unknowns import short
-from imagegen.planner import Draft, Seen
+from imagegen.planned import Draft, Seen
 from imagegen.settings import Settings
 from imagegen.stores import Held, Store
 

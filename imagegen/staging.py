@@ -19,7 +19,7 @@ from imagegen.errors import ManifestError
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
 from imagegen.output import OutputFolder
-from imagegen.planner import Draft, Planned
+from imagegen.planned import Draft, Planned
 
 #: The provider column of work that only takes what is there already out of the cache.
 SHELF = "shelf"

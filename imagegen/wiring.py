@@ -16,7 +16,6 @@ from imagegen.callbacks.address import checker
 from imagegen.catalog import Catalog
 from imagegen.catalog.fields import suggestion
 from imagegen.context import Context
-from imagegen.crew import by_hand, providers
 from imagegen.domain.handoff import BY_HAND, HANDOFF
 from imagegen.domain.row import Placed, Row
 from imagegen.errors import ManifestError, SettingsError
@@ -34,11 +33,8 @@ from imagegen.stores import Store
 
 if TYPE_CHECKING:
     from imagegen.modelcheck import Announced
-    from imagegen.planner import Planned
+    from imagegen.planned import Planned
     from imagegen.promise import Promise
-
-__all__ = ["SPOKEN", "UNSPOKEN", "Project", "announced_by", "by_hand", "context_of", "enabled_providers"]
-__all__ += ["open_project", "open_store", "project_of", "providers"]
 
 #: Providers that this version can call.
 SPOKEN = frozenset(BUILDERS)

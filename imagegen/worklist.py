@@ -17,7 +17,8 @@ from imagegen.errors import Exit, ImagegenError, ManifestError, UsageError
 from imagegen.ledger import jobs
 from imagegen.loop import Kit
 from imagegen.order import Order, Watcher
-from imagegen.planner import CHUNK, Planned, doomed
+from imagegen.planned import Planned
+from imagegen.planner import CHUNK, doomed
 from imagegen.selection import Selection
 from imagegen.wiring import Project
 

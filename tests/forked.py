@@ -116,12 +116,12 @@ def main() -> None:
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
-            _become(order)
-            return
+            become(order)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _become(order: Mapping[str, Any]) -> None:
+def become(order: Mapping[str, Any]) -> NoReturn:
+    """Be the program, called with `args` in `cwd` with `env`; `stdin`, `stdout` and `stderr` are files."""
     from imagegen.cli import main as program
 
     os.chdir(order["cwd"])
@@ -133,7 +133,7 @@ def _become(order: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     sys.argv = [str(PROGRAM), *order["args"]]
-    ended(program)
+    _ended(program)
 
 
 def ready() -> None:
@@ -142,7 +142,7 @@ def ready() -> None:
     gc.freeze()
 
 
-def ended(program: Callable[[], object]) -> NoReturn:
+def _ended(program: Callable[[], object]) -> NoReturn:
     """Run `program` and end this process as an interpreter would, but for taking every module apart."""
     code = 0
     try:

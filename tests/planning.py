@@ -11,7 +11,8 @@ from imagegen import catalog as catalogue
 from imagegen.context import Context
 from imagegen.domain.row import Place, Placed, Row
 from imagegen.estimate import Totals
-from imagegen.planner import Planned, plan
+from imagegen.planned import Planned
+from imagegen.planner import plan
 from imagegen.routing import load_routes
 
 TODAY = date(2026, 11, 22)

@@ -13,7 +13,8 @@ from imagegen.domain.given import Given
 from imagegen.domain.money import nano
 from imagegen.errors import SettingsError
 from imagegen.estimate import Totals
-from imagegen.planner import Planned, Seen, plan
+from imagegen.planned import Planned, Seen
+from imagegen.planner import plan
 from imagegen.routing import load_routes
 from imagegen.routing.route import Entry
 from imagegen.scoring import Scorers, accepts

@@ -11,7 +11,7 @@ import pytest
 
 from imagegen.domain.money import nano
 from imagegen.estimate import FIRST, Saving, Totals, after_hits
-from imagegen.planner import Draft, Seen
+from imagegen.planned import Draft, Seen
 from tests.planning import added, guide_catalogue, planned, preset
 
 

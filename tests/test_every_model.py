@@ -13,13 +13,15 @@ from imagegen import catalog as catalogs
 from imagegen import settings as settings_of
 from imagegen.clock import SystemClock
 from imagegen.context import Context
+from imagegen.crew import providers
 from imagegen.domain.given import Given
 from imagegen.domain.model import Model, Offer
 from imagegen.domain.request import Request
 from imagegen.domain.row import Place, Placed, Row
-from imagegen.planner import Planned, plan
+from imagegen.planned import Planned
+from imagegen.planner import plan
 from imagegen.routing import load_routes
-from imagegen.wiring import SPOKEN, context_of, providers
+from imagegen.wiring import SPOKEN, context_of
 from tests import modelpage
 
 BOOK = catalogs.load(())

@@ -13,7 +13,8 @@ from imagegen.domain.inputs import Inputs, images_of
 from imagegen.domain.request import key
 from imagegen.domain.row import Place, Row
 from imagegen.estimate import Totals
-from imagegen.planner import UNFETCHED, Draft, Planned
+from imagegen.planned import Draft, Planned
+from imagegen.planner import UNFETCHED
 from tests.planning import planned, preset
 
 MODEL = "gpt-image-2.5-sunburst"

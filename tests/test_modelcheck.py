@@ -106,7 +106,7 @@ def test_what_the_routes_take_next_is_foretold() -> None:
 
 def test_rows_that_are_made_ask_nobody() -> None:
     """A retired model whose rows are all there is no failure: a made row stays made."""
-    from imagegen.planner import Seen
+    from imagegen.planned import Seen
 
     def look(chunk: Any) -> list[Seen | None]:
         return [Seen("cached") if draft.row.id == "r0" else None for draft in chunk]
@@ -119,7 +119,7 @@ def test_rows_that_are_made_ask_nobody() -> None:
 
 def test_a_finished_manifest_is_warned_all_the_same() -> None:
     """New rows will be such as the made ones are: their model's end is told while it is ahead."""
-    from imagegen.planner import Seen
+    from imagegen.planned import Seen
 
     def look(chunk: Any) -> list[Seen | None]:
         return [Seen("cached") for _ in chunk]

@@ -21,7 +21,8 @@ from imagegen.estimate import Totals
 from imagegen.manifest import open_manifest
 from imagegen.plandiff import Change, Unlisted, differences, settings_changed
 from imagegen.planfile import PlanFile, open_plan, writing
-from imagegen.planner import Draft, Seen, plan
+from imagegen.planned import Draft, Seen
+from imagegen.planner import plan
 from tests.planning import placed, preset
 
 #: The day of the plans, and a model that OpenAI serves on it.

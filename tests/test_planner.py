@@ -15,7 +15,9 @@ from imagegen.domain.money import nano
 from imagegen.domain.request import Request
 from imagegen.domain.row import Row
 from imagegen.errors import ManifestError
-from imagegen.planner import CHUNK, Draft, Seen, fingerprint, plan
+from imagegen.kinds import fingerprint
+from imagegen.planned import Draft, Seen
+from imagegen.planner import CHUNK, plan
 from tests.planning import placed, planned, preset
 
 

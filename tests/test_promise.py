@@ -18,7 +18,8 @@ from imagegen.domain.money import nano
 from imagegen.errors import ManifestError
 from imagegen.estimate import Totals
 from imagegen.planfile import open_plan, writing
-from imagegen.planner import Planned, Seen, plan
+from imagegen.planned import Planned, Seen
+from imagegen.planner import plan
 from imagegen.promise import Promise
 from imagegen.settings import load
 from imagegen.wiring import Project, open_project

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imagegen.errors import ManifestError
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from tests.planning import planned, preset
 
 FLARE: dict[str, Any] = {"model": "gpt-image-2.5-flare"}

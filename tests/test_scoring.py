@@ -13,7 +13,7 @@ from imagegen.context import Context, Drafts
 from imagegen.domain.judge import Judge
 from imagegen.estimate import Totals
 from imagegen.output import OutputFolder
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.scoring import STANDS_IN, Scorers
 from imagegen.staging import stage
 from tests.planning import TODAY, planned, preset
@@ -141,6 +141,7 @@ def test_a_picture_counts_by_its_patches() -> None:
 
     mini, gemini = JUDGES["gpt-5.4-mini"], JUDGES["gemini-3.1-flash-lite"]
     assert tokens(mini, 512) == 415  # 16 x 16 x 1.62
+    assert tokens(mini, 1024) == 1659
     assert tokens(mini, 4096) == 2489
     assert tokens(gemini, 512) == tokens(gemini, 4096) == 1120
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from imagegen.kinds import fingerprint
 from imagegen.ledger import Ledger, attempts, holdings
 from imagegen.ledger.attempts import Granted, Item
 from imagegen.ledger.budgets import Budget
 from imagegen.ledger.holdings import Holding
-from imagegen.planner import Draft, Seen, fingerprint
+from imagegen.planned import Draft, Seen
 from imagegen.settings import Settings
 from imagegen.shelf import Shelf
 from imagegen.stores.disk import DiskStore

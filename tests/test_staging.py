@@ -10,11 +10,13 @@ import pytest
 
 from imagegen.domain.model import Finish
 from imagegen.domain.request import key
+from imagegen.kinds import fingerprint
 from imagegen.lane import request_of
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
 from imagegen.output import OutputFolder
-from imagegen.planner import Planned, Seen, fingerprint, plan
+from imagegen.planned import Planned, Seen
+from imagegen.planner import plan
 from imagegen.staging import SHELF, finish_of, finish_text, output_stem, stage
 from tests.planning import placed, planned, preset
 

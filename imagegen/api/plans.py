@@ -16,7 +16,7 @@ from imagegen.estimate import Counted, Grouping, Line, Totals, asked
 if TYPE_CHECKING:
     from imagegen import wiring
     from imagegen.pace import Duration
-    from imagegen.planner import Planned
+    from imagegen.planned import Planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from imagegen.domain.result import PRESENT
 from imagegen.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
-    from imagegen.planner import Planned
+    from imagegen.planned import Planned
 
 #: Events that wait for their reader before the run waits too.
 ROOM = 1000

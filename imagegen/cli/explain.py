@@ -15,7 +15,7 @@ from imagegen.domain.money import show
 if TYPE_CHECKING:
     from imagegen.domain.judge import Judging
     from imagegen.domain.row import Placed
-    from imagegen.planner import Planned
+    from imagegen.planned import Planned
     from imagegen.routing import Loser
     from imagegen.wiring import Project
 

@@ -17,7 +17,7 @@ from imagegen.cli import say
 if TYPE_CHECKING:
     from imagegen.domain.row import Placed
     from imagegen.estimate import Totals
-    from imagegen.planner import Planned
+    from imagegen.planned import Planned
     from imagegen.wiring import Project
 
 Manifest = Annotated[

@@ -17,7 +17,7 @@ from imagegen.domain.words import pictures
 
 if TYPE_CHECKING:
     from imagegen.estimate import Counted, Totals
-    from imagegen.planner import Planned
+    from imagegen.planned import Planned
     from imagegen.wiring import Project
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -15,7 +15,7 @@ from imagegen.domain.money import show
 
 if TYPE_CHECKING:
     from imagegen.estimate import Counted
-    from imagegen.planner import Planned
+    from imagegen.planned import Planned
 
 #: The widths of columns are those of so many first lines.
 MEASURED = 200

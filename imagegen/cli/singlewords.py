@@ -14,7 +14,7 @@ from imagegen.cli import say
 from imagegen.cli.watch import Bar, Json, Watcher, closing_words
 from imagegen.domain.result import PRESENT, Result, Summary
 from imagegen.errors import GuardError, ManifestError, StorageError, UsageError
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 
 #: Fields that are arguments and not options.
 _ARGUMENTS = {"prompt": "the prompt", "image": "the picture"}

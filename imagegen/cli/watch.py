@@ -13,7 +13,7 @@ from imagegen.domain.money import Nano, plain, show
 from imagegen.domain.queue import QUEUED
 from imagegen.domain.result import PRESENT, Result, Summary
 from imagegen.domain.words import plural, with_drafts
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 
 #: Refusals and failures beyond this many are only counted: the files have them all.
 SHOWN = 10

@@ -13,7 +13,7 @@ from imagegen.domain.model import Finish
 from imagegen.domain.money import Nano
 from imagegen.domain.request import Key
 from imagegen.ledger.holdings import Holding
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.stores import Held
 
 #: open: to be made · there: the folder has it · cached: the cache has it, and it is still to be finished into the

@@ -13,7 +13,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from imagegen import preview, wiring
+from imagegen import crew, preview
 from imagegen.catalog import Catalog
 from imagegen.domain.handoff import HANDOFF, Brought
 from imagegen.domain.money import Nano
@@ -163,7 +163,7 @@ def take(prepared: Prepared, parts: Parts, watcher: Watcher, said: Mapping[str, 
     project = prepared.project
     # What a person made is paid for: no budget keeps it out. And nothing is fetched for rows that others make.
     project = replace(project, sources=None, settings=replace(project.settings, budgets={}))
-    person = wiring.by_hand(project.catalog, brought)
+    person = crew.by_hand(project.catalog, brought)
     parts = replace(parts, providers={**parts.providers, HANDOFF: person})
     order = Order(
         output=short(prepared.asked.output),

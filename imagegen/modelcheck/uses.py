@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from imagegen.blueprint import Blueprint
 from imagegen.domain.row import Place, Row
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.routing import Routes
 
 #: So many rows of a use are named.

@@ -19,7 +19,7 @@ from imagegen.domain.row import Row
 from imagegen.estimate import Counted
 from imagegen.forecast import flops, speed
 from imagegen.forecast.speed import HOUR, Device, Forecast, Range, Setting
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.routing import Entry, NoChoice, Routes, Target
 
 #: Kinds of rows remembered at once.

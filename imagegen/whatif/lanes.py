@@ -10,7 +10,7 @@ from imagegen.context import Context
 from imagegen.domain.deadline import allows_queue
 from imagegen.domain.money import Nano
 from imagegen.estimate import Counted
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.prices import discounted
 from imagegen.queueing import could_wait, sold_so
 

@@ -11,7 +11,7 @@ from imagegen.domain.model import Size
 from imagegen.domain.money import Nano
 from imagegen.domain.request import canonical, canonical_json
 from imagegen.estimate import Counted
-from imagegen.planner import Planned
+from imagegen.planned import Planned
 from imagegen.sizing import reaches
 
 #: So many pictures are remembered; later ones are compared with these only.

@@ -27,6 +27,21 @@ DALLE = "model: dall-e-3, quality: standard, size: 1024x1024"
 CENTS = 10**7
 
 
+#: The program, killed `before` or `after` (the first argument) a batch is created at the provider that is filled in.
+KILLED_CREATING = """
+import os, signal, sys
+from imagegen.providers.{}.batches import Batches
+made, when = Batches.create, sys.argv.pop(1)
+def create(self, prepared, tag):
+    if when == "after":
+        made(self, prepared, tag)
+    os.kill(os.getpid(), signal.SIGKILL)
+Batches.create = create
+from imagegen.cli import main
+main()
+"""
+
+
 @dataclass(frozen=True)
 class Ran:
     """What came of one run of the program."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cloud import Cloud
-from tests.e2e.conftest import PROGRAM, Books, Imagegen, Write, environment, files, manifest
+from tests.e2e.conftest import KILLED_CREATING, PROGRAM, Books, Imagegen, Write, environment, files, manifest
 
 SMALL = "lane: batch\ndefaults: {model: gpt-image-2.5-flare, size: 1024x640, quality: low}"
 THREE = ("id: a, prompt: A mug", "id: b, prompt: A cup", "id: c, prompt: A bowl")
@@ -136,20 +136,6 @@ def test_what_is_in_doubt_is_set_apart(paid: Imagegen, cloud: Cloud, write: Writ
     assert paid("collect").code == 0
 
 
-_KILLED = """
-import os, signal, sys
-from imagegen.providers.openai.batches import Batches
-made, when = Batches.create, sys.argv.pop(1)
-def create(self, prepared, tag):
-    if when == "after":
-        made(self, prepared, tag)
-    os.kill(os.getpid(), signal.SIGKILL)
-Batches.create = create
-from imagegen.cli import main
-main()
-"""
-
-
 @pytest.mark.parametrize("when", ["after", "before"])
 def test_killed_before_its_number_was_written_down(
     paid: Imagegen, cloud: Cloud, write: Write, home: Path, tmp_path: Path, books: Books, when: str
@@ -159,7 +145,7 @@ def test_killed_before_its_number_was_written_down(
     write("m.yaml", manifest(*THREE, head=SMALL))
     env = environment(home, OPENAI_API_KEY="sk-test-e2e", OPENAI_BASE_URL=cloud.base_url)
     died = subprocess.run(
-        [sys.executable, "-c", _KILLED, when, "run", "m.yaml"],
+        [sys.executable, "-c", KILLED_CREATING.format("openai"), when, "run", "m.yaml"],
         env=env,
         cwd=tmp_path,
         capture_output=True,

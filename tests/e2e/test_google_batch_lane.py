@@ -12,7 +12,7 @@ import pytest
 
 from tests.cloud import Cloud
 from tests.cloud.pictures import picture
-from tests.e2e.conftest import Books, Imagegen, Write, environment, files, manifest, opened
+from tests.e2e.conftest import KILLED_CREATING, Books, Imagegen, Write, environment, files, manifest, opened
 from tests.e2e.test_batch_lane import _backdate, states
 from tests.providers.googles import batches
 
@@ -60,20 +60,6 @@ def test_rows_wait_and_are_brought_home_row_by_row(
     assert KEY not in "".join(ran.out + ran.err for ran in (planned, first, second, last))
 
 
-_KILLED = """
-import os, signal, sys
-from imagegen.providers.google.batches import Batches
-made, when = Batches.create, sys.argv.pop(1)
-def create(self, prepared, tag):
-    if when == "after":
-        made(self, prepared, tag)
-    os.kill(os.getpid(), signal.SIGKILL)
-Batches.create = create
-from imagegen.cli import main
-main()
-"""
-
-
 @pytest.mark.parametrize("when", ["after", "before"])
 def test_killed_before_its_number_was_written_down(
     imagegen: Imagegen, cloud: Cloud, write: Write, home: Path, tmp_path: Path, books: Books, when: str
@@ -83,7 +69,7 @@ def test_killed_before_its_number_was_written_down(
     env = google(cloud)
     write("m.yaml", manifest(*THREE, head=HEAD))
     died = subprocess.run(
-        [sys.executable, "-c", _KILLED, when, "run", "m.yaml"],
+        [sys.executable, "-c", KILLED_CREATING.format("google"), when, "run", "m.yaml"],
         env=environment(home, **env),
         cwd=tmp_path,
         capture_output=True,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from imagegen.domain.outcome import Outcome
+from imagegen.domain.outcome import Outcome, Pending
 from imagegen.domain.request import Request
 from imagegen.providers import Limits
 from imagegen.providers.hosted.queue import Queue
@@ -31,3 +31,12 @@ def collected(queue: Queue, batch: Sequence[Request], slip: MemorySlip, **said: 
     """What a later process gets for the batch that `slip` was submitted with."""
     left = MemorySlip(remote_id=slip.remote_id, told=said.get("told", slip.told), answer=said.get("answer"))
     return list(queue.generate(batch, {}, left))
+
+
+def submitted(provider: Queue, batch: list[Request], inputs: dict[str, bytes] | None = None) -> MemorySlip:
+    """The slip of a batch that was accepted."""
+    slip = MemorySlip()
+    outcomes = list(provider.generate(batch, inputs or {}, slip))
+    assert [type(each) for each in outcomes] == [Pending] * len(batch), outcomes
+    assert slip.calls == ["sending", "accepted"]
+    return slip

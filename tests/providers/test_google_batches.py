@@ -20,19 +20,12 @@ from imagegen.providers.hosted.queue import Queue
 from tests.cloud import Cloud
 from tests.cloud.google_batch import GoogleBatchService
 from tests.cloud.pictures import picture
-from tests.providers.batches import collected
+from tests.providers.batches import collected, submitted
 from tests.providers.googles import LITE, PRO, ask, batches, queue
 from tests.providers.slips import MemorySlip
 
 MUG, CUP, BOWL = (ask(f"A {thing} on linen", model=LITE, resolution=None) for thing in ("mug", "cup", "bowl"))
 ALL = [MUG, CUP, BOWL]
-
-
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    """The local server."""
-    with Cloud() as server:
-        yield server
 
 
 @pytest.fixture
@@ -52,15 +45,6 @@ def at(cloud: Cloud) -> Iterator[Callable[..., Queue]]:
 def google(at: Callable[..., Queue]) -> Queue:
     """A queue there."""
     return at()
-
-
-def submitted(provider: Queue, batch: list[Request], inputs: dict[str, bytes] | None = None) -> MemorySlip:
-    """The slip of a batch that was accepted."""
-    slip = MemorySlip()
-    outcomes = list(provider.generate(batch, inputs or {}, slip))
-    assert [type(each) for each in outcomes] == [Pending] * len(batch), outcomes
-    assert slip.calls == ["sending", "accepted"]
-    return slip
 
 
 def ends(provider: Queue, batch: list[Request]) -> list[Any]:

@@ -13,24 +13,17 @@ from typing import Any
 import pytest
 
 from imagegen.domain.outcome import Failed, Made, Outcome, Pending, Refused, Unknown
-from imagegen.domain.request import Request, key
+from imagegen.domain.request import key
 from imagegen.errors import StorageError
 from imagegen.providers.hosted.queue import Queue
 from tests.cloud import Cloud
 from tests.cloud.pictures import picture
-from tests.providers.batches import collected, queue
+from tests.providers.batches import collected, queue, submitted
 from tests.providers.openais import ask
 from tests.providers.slips import MemorySlip
 
 MUG, CUP, BOWL = (ask(f"A {thing} on linen", width=1024, height=640) for thing in ("mug", "cup", "bowl"))
 ALL = [MUG, CUP, BOWL]
-
-
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    """The local server."""
-    with Cloud() as server:
-        yield server
 
 
 @pytest.fixture
@@ -44,15 +37,6 @@ def at(cloud: Cloud) -> Iterator[Callable[..., Queue]]:
 def openai(at: Callable[..., Queue]) -> Queue:
     """A queue there."""
     return at()
-
-
-def submitted(provider: Queue, batch: list[Request], inputs: dict[str, bytes] | None = None) -> MemorySlip:
-    """The slip of a batch that was accepted."""
-    slip = MemorySlip()
-    outcomes = list(provider.generate(batch, inputs or {}, slip))
-    assert [type(each) for each in outcomes] == [Pending] * len(batch)
-    assert slip.calls == ["sending", "accepted"]
-    return slip
 
 
 def by_key(outcomes: list[Outcome]) -> dict[str, Outcome]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cloud import Cloud
-from tests.forked import ended, ready
+from tests.forked import become, ready
 
 ROOT = Path(__file__).parents[2]
 #: The canary that no output may hold.
@@ -345,7 +345,7 @@ class Driver:
         lived."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"arguments": arguments, "env": place.env, "cwd": str(place.folder), "after": after, "number": number}
+        order = {"args": arguments, "env": place.env, "cwd": str(place.folder), "after": after, "number": number}
         order["mark"] = None if mark is None else str(mark)
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
@@ -368,24 +368,10 @@ def main() -> None:
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
-            _become(order)
-            return
+            become(order | {"stdin": os.devnull, "stdout": "stdout", "stderr": "stderr"})
         began = time.monotonic()
         code = _watch(child, order["after"], order["number"], order["mark"])
         print(json.dumps([code, time.monotonic() - began]), flush=True)
-
-
-def _become(order: Mapping[str, Any]) -> None:
-    from imagegen.cli import main as program
-
-    os.chdir(order["cwd"])
-    for number, name in ((0, os.devnull), (1, "stdout"), (2, "stderr")):
-        os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115
-    os.environ.clear()
-    os.environ.update(order["env"])
-    sys.argv = ["imagegen", *order["arguments"]]
-    ended(program)
 
 
 def _watch(child: int, after: float | None, number: int, mark: str | None) -> int:

@@ -31,8 +31,6 @@ HOSTED: dict[str, dict[str, Any]] = {
     "together": {"model": "flux-schnell", "size": "1024x1024"},
     "google": {"model": "gemini-3.1-flash-lite-image", "size": "1376x768"},
 }
-#: Those that give a job a number: what was accepted is found again.
-JOBS = ("bfl", "fal", "replicate")
 KEYS = {
     "bfl": "BFL_API_KEY",
     "fal": "FAL_KEY",

@@ -9,7 +9,7 @@ import pytest
 
 from imagegen.domain.money import nano
 from imagegen.estimate import Totals
-from imagegen.planner import Draft, Seen
+from imagegen.planned import Draft, Seen
 from imagegen.whatif.renditions import Renditions, Spare
 from tests.planning import planned, preset
 

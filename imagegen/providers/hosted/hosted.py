@@ -18,25 +18,29 @@ from imagegen.providers.hosted.rules import Rules, refusal
 from imagegen.providers.hosted.server import Server
 
 
-class Speaker(Protocol):
-    """A dialect, whichever way its answers come."""
+class Reached(Protocol):
+    """A provider's server and the connections to it."""
 
     server: Server
-    rules: Rules
-
-    def refuses(self, request: Request, offer: Offer, given: Mapping[str, Given]) -> str | None:
-        """What the provider would refuse beyond `rules`."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
-class Hosted(ABC):
-    """One request a call, so that each picture has its own seed, line in the ledger and way home. `offers` by model
-    name."""
+class Speaker(Reached, Protocol):
+    """A dialect, whichever way its answers come."""
 
-    def __init__(self, speaker: Speaker, offers: Mapping[str, Offer], limits: Limits) -> None:
-        self.speaker, self.server, self.offers, self._limits = speaker, speaker.server, offers, limits
+    rules: Rules
+
+    def refuses(self, request: Request, offer: Offer, given: Mapping[str, Given]) -> str | None:
+        """What the provider would refuse beyond `rules`."""
+
+
+class OneByOne(ABC):
+    """One request a call, so that each has its own seed, line in the ledger and way home."""
+
+    def __init__(self, reached: Reached, limits: Limits) -> None:
+        self.server, self._reached, self._limits = reached.server, reached, limits
         self._gone: dict[str, str] = {}
 
     @property
@@ -44,12 +48,9 @@ class Hosted(ABC):
         """As wiring set them."""
         return self._limits
 
+    @abstractmethod
     def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
         """A sentence when the provider would refuse `request`, or when this version cannot ask for it."""
-        offer = self.offers.get(request.model)
-        if offer is None:
-            return f"{self.server.name} does not serve the model {request.model}"
-        return refusal(request, offer, self.speaker.rules, given) or self.speaker.refuses(request, offer, given)
 
     def shares(self, request: Request) -> Hashable:
         """Nothing rides together."""
@@ -57,7 +58,7 @@ class Hosted(ABC):
 
     def close(self) -> None:
         """Close the connections. The next call opens new ones."""
-        self.speaker.close()
+        self._reached.close()
 
     def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
         """One call for the one request; see `imagegen.providers.Provider`."""
@@ -70,6 +71,31 @@ class Hosted(ABC):
     @abstractmethod
     def _one(self, request: Request, inputs: Mapping[str, bytes], slip: Slip) -> Outcome:
         """What came of the request; the outcome's `key` may stay empty."""
+
+    def _denied(self, error: NotSent | Cut | Denied, request: Request) -> Outcome:
+        """What it means that the request was not answered with a success."""
+        if isinstance(error, NotSent):
+            return not_sent(error)
+        if isinstance(error, Cut):
+            return cut_off(error, self.server)
+        if isinstance(error, ModelGone):
+            self._gone[request.model] = getattr(error.outcome, "reason", "")
+        return error.outcome
+
+
+class Hosted(OneByOne):
+    """A provider of pictures. `offers` by model name."""
+
+    def __init__(self, speaker: Speaker, offers: Mapping[str, Offer], limits: Limits) -> None:
+        super().__init__(speaker, limits)
+        self.speaker, self.offers = speaker, offers
+
+    def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
+        """A sentence when the provider would refuse `request`, or when this version cannot ask for it."""
+        offer = self.offers.get(request.model)
+        if offer is None:
+            return f"{self.server.name} does not serve the model {request.model}"
+        return refusal(request, offer, self.speaker.rules, given) or self.speaker.refuses(request, offer, given)
 
     def _stopped(self, request: Request, inputs: Mapping[str, bytes]) -> Failed | None:
         """Why a new request does not go over the wire, if it does not."""
@@ -91,16 +117,6 @@ class Hosted(ABC):
                 return Failed("", f"an input picture {problem.what}")
         reason = self.refuses(request, given)
         return Failed("", reason) if reason else None
-
-    def _denied(self, error: NotSent | Cut | Denied, request: Request) -> Outcome:
-        """What it means that the request was not answered with a success."""
-        if isinstance(error, NotSent):
-            return not_sent(error)
-        if isinstance(error, Cut):
-            return cut_off(error, self.server)
-        if isinstance(error, ModelGone):
-            self._gone[request.model] = getattr(error.outcome, "reason", "")
-        return error.outcome
 
 
 class ModelGone(Denied):

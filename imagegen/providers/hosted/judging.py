@@ -6,19 +6,19 @@ The answer is kept as the model wrote it; `imagegen.choose.judge` reads it stric
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from imagegen.domain.given import NOT_LOOKED_AT, Given
 from imagegen.domain.judge import Judge
 from imagegen.domain.outcome import UNKNOWN_CHARGE, Artifact, Charge, Failed, Made, Outcome, Refused, Unknown
-from imagegen.domain.request import Request, key
+from imagegen.domain.request import Request
 from imagegen.providers import Limits, Slip
-from imagegen.providers.hosted.errors import Denied, cut_off, not_sent
-from imagegen.providers.hosted.hosted import ModelGone
+from imagegen.providers.hosted.errors import Denied
+from imagegen.providers.hosted.hosted import OneByOne, Reached
 from imagegen.providers.hosted.rest import Cut, NotSent
-from imagegen.providers.hosted.server import Server, one_line
+from imagegen.providers.hosted.server import one_line
 
 JSON = "application/json"
 #: No call has more; such a figure is no count.
@@ -38,10 +38,8 @@ class Said:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class JudgeSpeaker(Protocol):
+class JudgeSpeaker(Reached, Protocol):
     """A dialect in which vision models are asked."""
-
-    server: Server
 
     def ask(
         self, request: Request, judge: Judge, pictures: Sequence[bytes], slip: Slip
@@ -52,21 +50,13 @@ class JudgeSpeaker(Protocol):
     def read(self, data: bytes) -> Said | None:
         """What a complete answer holds; None where it is not of the dialect."""
 
-    def close(self) -> None:
-        """Close the connections."""
 
-
-class Judging:
+class Judging(OneByOne):
     """A Provider of answers about pictures; `judges` by the name that requests call them."""
 
     def __init__(self, speaker: JudgeSpeaker, judges: Mapping[str, Judge], limits: Limits) -> None:
-        self._speaker, self._judges, self._limits = speaker, judges, limits
-        self._gone: dict[str, str] = {}
-
-    @property
-    def limits(self) -> Limits:
-        """As wiring set them."""
-        return self._limits
+        super().__init__(speaker, limits)
+        self._speaker, self._judges = speaker, judges
 
     def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
         """A sentence when no judge of this provider can be asked for `request`."""
@@ -74,30 +64,15 @@ class Judging:
         if request.kind != "judge":
             return f"{request.model} judges pictures here; it is asked for nothing else"
         if judge is None:
-            return f"{self._speaker.server.name} has no vision model called {request.model}"
+            return f"{self.server.name} has no vision model called {request.model}"
         if len(request.images) < 2:
             return "there is nothing to choose: a judge compares two pictures or more"
         if len(request.images) > judge.max_inputs:
             return f"{judge.name} takes {judge.max_inputs} pictures at once"
         return None
 
-    def shares(self, request: Request) -> Hashable:
-        """Nothing rides together."""
-        return request
-
-    def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
-        """One call for the one request; see `imagegen.providers.Provider`."""
-        if len(batch) != 1:
-            raise ValueError("a batch must hold one request")
-        (request,) = batch
-        yield replace(self._one(request, inputs, slip), key=key(request))
-
-    def close(self) -> None:
-        """Close the connections. The next call opens new ones."""
-        self._speaker.close()
-
     def _one(self, request: Request, inputs: Mapping[str, bytes], slip: Slip) -> Outcome:
-        server, judge = self._speaker.server, self._judges.get(request.model)
+        server, judge = self.server, self._judges.get(request.model)
         if slip.answer is not None and judge is not None:
             return self._read(slip.answer, judge, {})
         if slip.answer is not None:
@@ -113,18 +88,12 @@ class Judging:
             return Failed("", stopped)
         try:
             data, facts = self._speaker.ask(request, judge, [inputs[digest] for digest in request.images], slip)
-        except NotSent as error:
-            return not_sent(error)
-        except Cut as error:
-            return cut_off(error, server)
-        except Denied as error:
-            if isinstance(error, ModelGone):
-                self._gone[request.model] = getattr(error.outcome, "reason", "")
-            return error.outcome
+        except (NotSent, Cut, Denied) as error:
+            return self._denied(error, request)
         return self._read(data, judge, facts)
 
     def _read(self, data: bytes, judge: Judge, facts: Mapping[str, Any]) -> Outcome:
-        server = self._speaker.server
+        server = self.server
         said = self._speaker.read(data)
         evidence = server.hide(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         if said is None:

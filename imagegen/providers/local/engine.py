@@ -121,7 +121,7 @@ class Engine:
 
     @property
     def _flow(self) -> bool:
-        return self.weights.family.name in FLOW
+        return self.weights.family.flow
 
     def _begin(self, piece: Piece) -> int:
         return begins_at(piece.steps, strength_of(piece), flow=self._flow)
@@ -219,10 +219,6 @@ class Engine:
             "prompt_cut": cut,
             **machine(self.device),
         }
-
-
-#: Families whose pictures go along straight lines, and whose strength is rounded another way.
-FLOW = frozenset({"sd3", "flux", "flux2"})
 
 
 def capability(device: str) -> tuple[int, int] | None:

@@ -70,6 +70,11 @@ class Family:
         return self.schedulers[0]
 
     @property
+    def flow(self) -> bool:
+        """Whether its pictures go along straight lines, and its strength is rounded another way."""
+        return self.schedulers == FLOW_SCHEDULERS
+
+    @property
     def models(self) -> tuple[str, ...]:
         """The components that hold tensors."""
         return (self.denoiser, "vae", *self.encoders)

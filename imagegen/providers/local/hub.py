@@ -14,10 +14,15 @@ REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 COMMIT = re.compile("[0-9a-f]{40}")
 
 
+def model_folder(cache: Path, repository: str) -> Path:
+    """Where `cache` keeps all that it has of `repository`."""
+    return cache / f"models--{repository.replace('/', '--')}"
+
+
 def snapshot(cache: Path, repository: str, revision: str | None = None) -> Path | None:
     """The folder of `repository` in `cache` at `revision` (a commit, branch or tag). Without one: where main stood,
     else the latest that has a model in it. None where it is not there."""
-    base = cache / f"models--{repository.replace('/', '--')}"
+    base = model_folder(cache, repository)
     if revision is not None:
         commit = revision if COMMIT.fullmatch(revision) else _ref(base, revision)
         return _there(base, commit)

@@ -23,6 +23,7 @@ from imagegen.errors import ProviderStop, SettingsError, StorageError, UsageErro
 from imagegen.files import make_private, storage_error
 from imagegen.providers.local.extra import LOCAL
 from imagegen.providers.local.families import Family
+from imagegen.providers.local.hub import model_folder
 from imagegen.providers.local.tensorfiles import VARIANTS
 from imagegen.providers.local.vetting import check_index
 from imagegen.providers.local.weights import INDEX
@@ -63,7 +64,7 @@ class Pull:
     @property
     def folder(self) -> Path:
         """Where the model will be."""
-        return self.into or self.cache / f"models--{self.repository.replace('/', '--')}" / "snapshots" / self.revision
+        return self.into or model_folder(self.cache, self.repository) / "snapshots" / self.revision
 
 
 def prepare(
