@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import imagegen
-import imagegen.wiring
+import imagegen.crew
 from imagegen.domain.money import usd
 from imagegen.domain.outcome import Outcome
 from imagegen.domain.request import Request
@@ -200,7 +200,7 @@ def test_a_bug_is_raised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
             raise ZeroDivisionError("a bug")
         return made(request)
 
-    monkeypatch.setattr(imagegen.wiring, "providers", lambda *given: {"openai": Tiny(make)})
+    monkeypatch.setattr(imagegen.crew, "providers", lambda *given: {"openai": Tiny(make)})
     run = imagegen.run(imagegen.load(rows(3)), budget=1)
     told = []
     with pytest.raises(ZeroDivisionError, match="a bug"):

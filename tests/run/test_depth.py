@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import imagegen.crew
 import imagegen.pool
-import imagegen.wiring
 from imagegen.cli import run as command
 from imagegen.domain.outcome import Outcome
 from imagegen.domain.request import Request
@@ -34,7 +34,7 @@ def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> 
         seen.extend(f"{frame.frame.f_globals['__name__']}.{frame.function}" for frame in reversed(ours))
         return made(request)
 
-    monkeypatch.setattr(imagegen.wiring, "providers", lambda *given: {"openai": Tiny(look)})
+    monkeypatch.setattr(imagegen.crew, "providers", lambda *given: {"openai": Tiny(look)})
     monkeypatch.setattr(imagegen.pool, "Threads", lambda size, name: imagegen.pool.Inline())
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     manifest = tmp_path / "one.yaml"

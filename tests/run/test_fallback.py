@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+import imagegen.crew
 import imagegen.pool
-import imagegen.wiring
 from imagegen.cli import run as command
 from imagegen.domain.outcome import Charge, Failed, Outcome, Refused
 from imagegen.domain.request import Request, key
@@ -57,7 +57,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         manifest = tmp_path / "m.yaml"
         manifest.write_text(text)
         tiny = {name: Tiny(make) for name, make in makers.items()}
-        monkeypatch.setattr(imagegen.wiring, "providers", lambda *given: tiny)
+        monkeypatch.setattr(imagegen.crew, "providers", lambda *given: tiny)
         code = command.run(manifest, output=tmp_path / "out", as_json=True, **({"yes": True} | flags))
         said = capsys.readouterr()
         events = [json.loads(line) for line in said.out.splitlines()]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+import imagegen.crew
 import imagegen.pool
-import imagegen.wiring
 from imagegen.cli import run as command
 from imagegen.domain.outcome import Outcome
 from imagegen.domain.request import Request
@@ -56,7 +56,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def run(provider: Editor, *rows: str) -> tuple[int, dict[str, str]]:
         lines = "".join(f"  - {{{row}, {FIELDS}}}\n" for row in rows)
         (tmp_path / "m.yaml").write_text(f"imagegen: 1\nrows:\n{lines}")
-        monkeypatch.setattr(imagegen.wiring, "providers", lambda *given: {"openai": provider})
+        monkeypatch.setattr(imagegen.crew, "providers", lambda *given: {"openai": provider})
         code = command.run(tmp_path / "m.yaml", output=tmp_path / "out", yes=True, as_json=True)
         events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         return code, {event["id"]: event["state"] for event in events if event["event"] == "row"}

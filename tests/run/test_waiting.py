@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+import imagegen.crew
 import imagegen.pool
-import imagegen.wiring
 from imagegen.cli import run as command
 from imagegen.domain.outcome import Outcome, Pending
 from imagegen.domain.request import Request, key
@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     manifest.write_text(MANIFEST)
 
     def run(make: Callable[[Request, Slip], Outcome]) -> tuple[int, dict[str, Any]]:
-        monkeypatch.setattr(imagegen.wiring, "providers", lambda *given: {"openai": Tiny(make)})
+        monkeypatch.setattr(imagegen.crew, "providers", lambda *given: {"openai": Tiny(make)})
         code = command.run(manifest, output=tmp_path / "out", yes=True, as_json=True)
         events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         return code, next(event for event in reversed(events) if event["event"] == "row")
