@@ -17,6 +17,7 @@ from imagegen.providers.local import compiling, decode, latents, noise, precisio
 from imagegen.providers.local.adapters import Adapters
 from imagegen.providers.local.bucket import bucket_of
 from imagegen.providers.local.denoise import denoise
+from imagegen.providers.local.machine import capability, machine, pin
 from imagegen.providers.local.model import latent_shape, model_of
 from imagegen.providers.local.parts import Parts
 from imagegen.providers.local.piece import TEXT_ONLY, Flaw, Piece, Pixels, begins_at, kind_of, strength_of
@@ -219,39 +220,3 @@ class Engine:
             "prompt_cut": cut,
             **machine(self.device),
         }
-
-
-def capability(device: str) -> tuple[int, int] | None:
-    """The compute capability of a CUDA `device`; None for others."""
-    if not device.startswith("cuda"):
-        return None
-    import torch
-
-    return torch.cuda.get_device_capability(device)
-
-
-def machine(device: str) -> dict[str, Any]:
-    """Device and versions, as sidecars name them."""
-    import diffusers
-    import torch
-    import transformers
-
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-    versions = {
-        "torch": torch.__version__,
-        "diffusers": diffusers.__version__,
-        "transformers": transformers.__version__,
-    }
-    return {"device": name, "versions": versions}
-
-
-def pin() -> None:
-    """Pin what torch lets one pin: algorithms chosen by rule, not by a race. For the whole process."""
-    import os
-
-    import torch
-
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
