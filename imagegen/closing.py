@@ -15,7 +15,7 @@ from imagegen.domain.money import plain
 from imagegen.domain.result import Result, Summary
 from imagegen.domain.words import pictures
 from imagegen.errors import Exit, ManifestError, StorageError, worst
-from imagegen.ledger import jobs, queued, runs, unknowns
+from imagegen.ledger import jobs, queued, runs, tally, unknowns
 from imagegen.output import OURS
 from imagegen.results import as_result
 
@@ -34,12 +34,12 @@ def close(
         raise kit.ledger.failed
     collection = kit.desk.collection
     with kit.ledger.reading() as reader:
-        counts = jobs.counts(reader, loop.run)
-        estimated, premium = jobs.sums(reader, loop.run)
+        counts = tally.counts(reader, loop.run)
+        estimated, premium = tally.sums(reader, loop.run)
         open_pictures, at_most = unknowns.total(reader, collection)
         spent = runs.charged(reader, loop.run)
-        stand_ins = jobs.stand_ins(reader, loop.run)
-        drafts, deciding = jobs.counts(reader, loop.run, role="draft"), jobs.deciding(reader, loop.run)
+        stand_ins = tally.stand_ins(reader, loop.run)
+        drafts, deciding = tally.counts(reader, loop.run, role="draft"), tally.deciding(reader, loop.run)
         in_queue, held_up = queued.pictures(reader, loop.run), queued.reasons(reader, loop.run)
     codes = set(loop.stops)
     if any(counts.get(state, 0) > drafts.get(state, 0) for state in ("failed", "refused")):

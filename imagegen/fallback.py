@@ -21,7 +21,7 @@ from imagegen.domain.queue import provider_of
 from imagegen.domain.request import canonical_json
 from imagegen.domain.words import pictures
 from imagegen.errors import Exit, ManifestError
-from imagegen.ledger import jobs
+from imagegen.ledger import jobs, tally
 from imagegen.ledger.jobs import Staged
 from imagegen.loop import Kit, Loop
 from imagegen.order import Order, Watcher
@@ -154,7 +154,7 @@ def _room(project: Project, order: Order, kit: Kit, loop: Loop) -> int | None:
     if order.yes or project.budget:
         return None
     with kit.ledger.reading() as reader:
-        estimate, _ = jobs.sums(reader, loop.run)
+        estimate, _ = tally.sums(reader, loop.run)
     return max(project.settings.guard, estimate) - estimate + _given_up(kit, loop)
 
 

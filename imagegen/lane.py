@@ -18,6 +18,8 @@ from imagegen.providers import Provider
 READ = 128
 #: Hands beyond the provider's concurrency: while they put pictures away, the others keep asking.
 SPARE = 0.25
+#: Before every line of the list.
+_FIRST = (0, "", -1)
 #: How many times the pixels of 1024x1024 a resolution has that is asked for in a word.
 TIMES = {"2K": 4, "4K": 16}
 
@@ -40,12 +42,13 @@ class Lane:
         self.name, self.provider = name, provider
         self._reader, self._run, self._change, self._taken = reader, run, change, taken
         concurrency = provider.limits.concurrency if provider else 4
-        self.hands = concurrency + (max(1, int(concurrency * SPARE)) if concurrency > 1 else 0)
+        writers = provider.limits.writers if provider else 0
+        self.hands = concurrency + (writers or (max(1, int(concurrency * SPARE)) if concurrency > 1 else 0))
         self.gate = Semaphore(concurrency)
         self.stopped = ""
         self._most = provider.limits.max_batch if provider else 1
         self._room = provider.limits.most_bytes if provider else None
-        self._after = (0, -1)
+        self._after = _FIRST
         self._read: list[Job] = []
         self._busy = 0
         self._parked = False
@@ -73,7 +76,7 @@ class Lane:
                 if not self._read:
                     return []
                 if more:
-                    self._after = (more[-1].priority, more[-1].seq)
+                    self._after = (more[-1].priority, more[-1].bucket, more[-1].seq)
             batch = self._batch()
             if batch:
                 return batch
@@ -118,7 +121,7 @@ class Lane:
 
     def _from_the_start(self) -> None:
         if not self._read:
-            self._parked, self._after = False, (0, -1)
+            self._parked, self._after = False, _FIRST
 
     @property
     def busy(self) -> bool:
@@ -140,7 +143,7 @@ class Lane:
     def look_again(self) -> None:
         """More has been put on the list, perhaps before what was handed out last."""
         with self._change:
-            self._read, self._after = [], (0, -1)
+            self._read, self._after = [], _FIRST
             self._change.notify_all()
 
     def stop(self, why: str) -> None:

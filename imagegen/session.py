@@ -17,7 +17,7 @@ from imagegen.domain.money import show
 from imagegen.domain.result import Summary
 from imagegen.errors import GuardError, ImagegenError, StorageError
 from imagegen.keep import Desk
-from imagegen.ledger import Ledger, holdings, jobs, runs
+from imagegen.ledger import Ledger, holdings, jobs, runs, tally
 from imagegen.ledger.runs import FolderLock
 from imagegen.loop import Kit, Loop
 from imagegen.order import Order, Watcher
@@ -194,9 +194,9 @@ def _collection(ledger: Ledger, folder: OutputFolder) -> str:
 def _guard(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Before the first cent: tell what is planned, and ask when it is much and no budget is set."""
     with kit.ledger.reading() as reader:
-        counts = jobs.counts(reader, run)
-        estimate, _ = jobs.sums(reader, run)
-        drafts = jobs.counts(reader, run, role="draft").get("todo", 0)
+        counts = tally.counts(reader, run)
+        estimate, _ = tally.sums(reader, run)
+        drafts = tally.counts(reader, run, role="draft").get("todo", 0)
     watcher.staged(counts, estimate, project.budget.run, drafts)
     _tell(kit, run, watcher, "kept", "refused", "failed", "unknown", "waiting")
     if estimate <= project.settings.guard or project.budget or order.yes:

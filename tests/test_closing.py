@@ -18,7 +18,7 @@ from imagegen.clock import SystemClock
 from imagegen.domain.result import Result, Summary
 from imagegen.errors import Exit, StorageError
 from imagegen.keep import Desk
-from imagegen.ledger import Ledger, attempts, jobs, runs
+from imagegen.ledger import Ledger, attempts, jobs, runs, tally
 from imagegen.ledger.attempts import Granted, Item
 from imagegen.ledger.budgets import Budget
 from imagegen.ledger.jobs import Staged
@@ -218,5 +218,5 @@ def test_work_lists_of_earlier_runs_go(end: End) -> None:
     end.stage(line(0, "mug", "kept"))
     end.close()
     with end.kit.ledger.reading() as reader:
-        left = {run: jobs.counts(reader, run) for run in ("earlier", "foreign", end.loop.run)}
+        left = {run: tally.counts(reader, run) for run in ("earlier", "foreign", end.loop.run)}
     assert left == {"earlier": {}, "foreign": {"made": 1}, end.loop.run: {"kept": 1}}

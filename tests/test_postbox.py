@@ -40,7 +40,7 @@ def staged(
 
 
 def ready(books: sqlite3.Connection) -> Job:
-    (job,) = jobs.ready(books, "one", "openai", (0, -1), 9)
+    (job,) = jobs.ready(books, "one", "openai", (0, "", -1), 9)
     return job
 
 

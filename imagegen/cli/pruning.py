@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imagegen.domain.request import Key
 from imagegen.errors import UsageError
-from imagegen.ledger import holdings, jobs, schema
+from imagegen.ledger import holdings, schema, tally
 from imagegen.ledger.runs import RunLock
 from imagegen.stores import Held, Share, Store
 from imagegen.stores.prune import choose, parse_age, parse_size
@@ -110,7 +110,7 @@ def _needed(home: Path, held: Iterable[Held], even_needed: bool) -> tuple[set[st
         if connection is None:
             return set(), set()
         needed = set() if even_needed else holdings.needed(connection)
-        waiting = jobs.awaited(connection)
+        waiting = tally.awaited(connection)
     keys = {key for run, its in waiting.items() if not even_needed or _alive(home, run) for key in its}
     return needed, {one.digest for one in held if one.key in keys}
 

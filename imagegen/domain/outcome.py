@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,6 +33,28 @@ class Artifact:
     data: bytes = field(repr=False)
     media_type: str
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+class LateArtifact(Artifact):
+    """An Artifact whose bytes are written when they are first asked for: by whoever puts the picture away, while the
+    next one is made. `write` may be called once only, and from another thread."""
+
+    __slots__ = ("_written",)
+    _written: bytes | Callable[[], bytes]
+
+    def __init__(self, write: Callable[[], bytes], media_type: str, facts: dict[str, Any]) -> None:
+        # Not through the dataclass: it would set the bytes.
+        for name, value in (("media_type", media_type), ("facts", facts), ("_written", write)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+        written = self._written
+        if not isinstance(written, bytes):
+            written = written()
+            object.__setattr__(self, "_written", written)
+        return written
 
 
 @dataclass(frozen=True, slots=True)

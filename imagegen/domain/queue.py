@@ -12,6 +12,8 @@ QUEUES = frozenset({"openai", "google"})
 DAY = 24 * 3600
 #: Why a picture is waiting.
 QUEUED = "in the provider's queue"
+#: The provider that is this machine.
+LOCAL = "local"
 _SUFFIX = ".batch"
 _JUDGES = ".judge"
 
@@ -24,6 +26,11 @@ def queue_of(provider: str) -> str:
 def is_queue(name: str | None) -> bool:
     """Whether `name` is that of a queue."""
     return name is not None and name.endswith(_SUFFIX)
+
+
+def is_own(name: str | None) -> bool:
+    """Whether `name` works on this machine: nobody else holds, or bills, what it began and did not end."""
+    return name in (LOCAL, "placeholder")
 
 
 def judges_of(provider: str) -> str:

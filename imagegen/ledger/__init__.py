@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from imagegen.domain.queue import is_queue
+from imagegen.domain.queue import is_own, is_queue
 from imagegen.errors import StorageError
 from imagegen.ledger import attempts, runs, schema, spool
 from imagegen.ledger.attempts import Open
@@ -114,6 +114,8 @@ class Ledger:
                 collectable.append(attempt)
             elif attempt.state == "reserved":
                 self._close(attempt.id, 0, "nothing", "interrupted before it was sent")
+            elif is_own(attempt.provider):
+                self._close(attempt.id, 0, "nothing", "interrupted on this machine")
             else:
                 self._close(attempt.id, None, "unknown", "interrupted after it was sent")
         return collectable

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from imagegen.domain.money import Nano, nano
 from imagegen.errors import Exit, StorageError
-from imagegen.ledger import jobs
+from imagegen.ledger import tally
 from imagegen.ledger.runs import RunLock
 
 #: running: it holds its lock · died: it does not, and never ended (killed, or the machine went down).
@@ -131,8 +131,8 @@ def _past(
     counts = {name: value for name, value in told.items() if isinstance(value, int)}
     estimated = nano(told["estimated_usd"]) if "estimated_usd" in told else None
     if state != "ended":
-        counts = jobs.counts(connection, run)
-        estimated = jobs.sums(connection, run)[0] if counts else None
+        counts = tally.counts(connection, run)
+        estimated = tally.sums(connection, run)[0] if counts else None
     unknown, at_most, out = doubts.get(run, (0, 0, 0))
     last, later = newest[collection]
     return Past(

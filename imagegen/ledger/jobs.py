@@ -17,7 +17,8 @@ from imagegen.domain.money import Nano
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
     """A planned picture on its way into the work list. `state` is `todo` or already final.
-    `request`, `finish` and `about` are JSON text; `file` is the output's path without its extension."""
+    `request`, `finish` and `about` are JSON text; `file` is the output's path without its extension. Lines of equal
+    priority are done bucket by bucket."""
 
     seq: int
     row: str
@@ -40,6 +41,7 @@ class Staged:
     reason: str | None = None
     role: str | None = None
     link: int | None = None
+    bucket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Job:
     role: str | None = None
     link: int | None = None
     run: str = ""
+    bucket: str = ""
 
     @property
     def redo(self) -> bool:
@@ -78,8 +81,8 @@ class Job:
 
 _STAGE = (
     "INSERT INTO jobs (run, seq, row, sample, state, priority, provider, model, key, fingerprint, estimate, most,"
-    " premium, cost, request, finish, file, fold, digest, about, reason, role, link)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " premium, cost, request, finish, file, fold, digest, about, reason, role, link,"
+    " bucket) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 #: What is told of a draft.
@@ -87,8 +90,8 @@ DRAFT_LINE = "id, sample, state, key, digest, model, cost, reason, file, about"
 
 _READY = (
     "SELECT id, seq, row, sample, priority, provider, model, key, fingerprint, estimate, most, request, finish,"
-    " file, about, role, link, run FROM jobs WHERE run = ? AND state = 'todo' AND provider = ?"
-    " AND (priority, seq) > (?, ?) ORDER BY priority, seq LIMIT ?"
+    " file, about, role, link, run, bucket FROM jobs WHERE run = ? AND state = 'todo' AND provider = ?"
+    " AND (priority, bucket, seq) > (?, ?, ?) ORDER BY priority, bucket, seq LIMIT ?"
 )
 
 
@@ -101,6 +104,7 @@ def stage(connection: sqlite3.Connection, run: str, lines: Sequence[Staged]) -> 
                 run, line.seq, line.row, line.sample, line.state, line.priority, line.provider, line.model,
                 line.key, line.fingerprint, line.estimate, line.most, line.premium, line.request, line.finish,
                 line.file, line.fold, line.digest, line.about, line.reason, line.role, line.link,
+                line.bucket,
             )
             for line in lines
         ],
@@ -124,8 +128,9 @@ def discard(connection: sqlite3.Connection, run: str, most: int = 5000) -> int:
     ).rowcount
 
 
-def ready(connection: sqlite3.Connection, run: str, provider: str, after: tuple[int, int], most: int) -> list[Job]:
-    """The next jobs of `provider` by priority, then manifest order, beyond `after` (priority, seq)."""
+def ready(connection: sqlite3.Connection, run: str, provider: str, after: tuple[int, str, int], most: int) -> list[Job]:
+    """The next jobs of `provider` by priority, then bucket, then manifest order, beyond `after`, which is such a
+    triple."""
     return [Job(*found) for found in connection.execute(_READY, (run, provider, *after, most))]
 
 
@@ -224,10 +229,10 @@ def take_over(connection: sqlite3.Connection, job: int, line: Staged) -> None:
     """Let `line` have the place of a line that ended. Raises sqlite3.IntegrityError when its file is another's."""
     connection.execute(
         "UPDATE jobs SET state = ?, provider = ?, model = ?, key = ?, estimate = ?, most = ?, premium = ?, request = ?,"
-        " finish = ?, file = ?, fold = ?, digest = ?, about = ?, reason = ? WHERE id = ?",
+        " finish = ?, file = ?, fold = ?, digest = ?, about = ?, reason = ?, bucket = ? WHERE id = ?",
         (
             line.state, line.provider, line.model, line.key, line.estimate, line.most, line.premium, line.request,
-            line.finish, line.file, line.fold, line.digest, line.about, line.reason, job,
+            line.finish, line.file, line.fold, line.digest, line.about, line.reason, line.bucket, job,
         ),
     )  # fmt: skip
 
@@ -247,53 +252,3 @@ def any_about(connection: sqlite3.Connection, run: str, states: Iterable[str], p
         (run, json.dumps(list(states)), part),
     )
     return found.fetchone() is not None
-
-
-def counts(connection: sqlite3.Connection, run: str, role: str | None = None) -> dict[str, int]:
-    """How many pictures of `run` (only those of that `role`) are in each state."""
-    which, more = ("AND role = ?", (role,)) if role else ("", ())
-    found = connection.execute(f"SELECT state, COUNT(*) FROM jobs WHERE run = ? {which} GROUP BY state", (run, *more))
-    return dict(found)
-
-
-def deciding(connection: sqlite3.Connection, run: str) -> int:
-    """How many pictures of `run` wait for a person to choose among their drafts."""
-    found = connection.execute(
-        "SELECT COUNT(*) FROM jobs WHERE run = ? AND state = 'waiting' AND role = 'refine'"
-        " AND json_extract(about, '$.refine.scorer') = 'person'",
-        (run,),
-    )
-    return int(found.fetchone()[0])
-
-
-def stand_ins(connection: sqlite3.Connection, run: str) -> Nano | None:
-    """What the placeholders of `run` would cost on the models they stand in for; None without placeholders."""
-    found = connection.execute(
-        "SELECT SUM(json_extract(about, '$.real')) FROM jobs WHERE run = ? AND model = 'placeholder'"
-        " AND state IN ('made', 'cached', 'kept')",
-        (run,),
-    ).fetchone()
-    return None if found[0] is None else int(found[0])
-
-
-def sums(connection: sqlite3.Connection, run: str) -> tuple[Nano, Nano]:
-    """What the pictures of `run` were expected to cost, and what those that are there would cost on the
-    comparison model."""
-    found = connection.execute(
-        "SELECT COALESCE(SUM(CASE WHEN state IN ('kept', 'cached') THEN 0 ELSE estimate END), 0),"
-        " COALESCE(SUM(CASE WHEN state IN ('made', 'cached', 'kept') THEN premium END), 0) FROM jobs WHERE run = ?",
-        (run,),
-    ).fetchone()
-    return (found[0], found[1])
-
-
-def awaited(connection: sqlite3.Connection) -> dict[str, set[str]]:
-    """Run -> the keys it still has to do, for every run that did not come to its end."""
-    found: dict[str, set[str]] = {}
-    lines = connection.execute(
-        "SELECT j.run, j.key FROM jobs j JOIN runs r ON r.id = j.run"
-        " WHERE r.state != 'ended' AND j.state = 'todo' AND j.key IS NOT NULL"
-    )
-    for run, key in lines:
-        found.setdefault(run, set()).add(key)
-    return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from imagegen.errors import StorageError
 
 #: Raised when tables change; `MIGRATIONS[n]` leads from version n to n + 1.
-VERSION = 3
+VERSION = 4
 
 #: What version 3 added. `jobs.role` says what a line is in a draft-and-refine row (NULL: a plain picture) and
 #: `jobs.link` is the `seq` of the refined picture's line, in that line and in its drafts'.
@@ -41,10 +41,18 @@ CREATE TABLE choices (
   slot TEXT PRIMARY KEY, key TEXT NOT NULL, facts TEXT NOT NULL, made REAL NOT NULL) WITHOUT ROWID;
 """
 
+#: What version 4 added: `jobs.bucket`, what a line shares with those that are best made right before and after it.
+_VERSION_4 = """
+ALTER TABLE jobs ADD COLUMN bucket TEXT NOT NULL DEFAULT '';
+DROP INDEX jobs_ready;
+CREATE INDEX jobs_ready ON jobs (run, state, provider, priority, bucket, seq);
+"""
+
 MIGRATIONS = {
     1: "ALTER TABLE items ADD COLUMN tags TEXT",
     2: "ALTER TABLE jobs ADD COLUMN role TEXT; ALTER TABLE jobs ADD COLUMN link INTEGER;"
     " ALTER TABLE attempts ADD COLUMN told TEXT;" + _VERSION_3,
+    3: _VERSION_4,
 }
 
 TABLES = """
@@ -62,9 +70,10 @@ CREATE TABLE jobs (
   id INTEGER PRIMARY KEY, run TEXT NOT NULL, seq INTEGER NOT NULL, row TEXT NOT NULL, sample INTEGER NOT NULL,
   state TEXT NOT NULL, priority INTEGER NOT NULL, provider TEXT, model TEXT, key TEXT, fingerprint TEXT,
   estimate INTEGER, most INTEGER, premium INTEGER, cost INTEGER, request TEXT, finish TEXT,
-  file TEXT NOT NULL, fold TEXT NOT NULL, digest TEXT, about TEXT NOT NULL, reason TEXT, role TEXT, link INTEGER);
+  file TEXT NOT NULL, fold TEXT NOT NULL, digest TEXT, about TEXT NOT NULL, reason TEXT, role TEXT, link INTEGER,
+  bucket TEXT NOT NULL DEFAULT '');
 CREATE UNIQUE INDEX jobs_file ON jobs (run, fold);
-CREATE INDEX jobs_ready ON jobs (run, state, provider, priority, seq);
+CREATE INDEX jobs_ready ON jobs (run, state, provider, priority, bucket, seq);
 
 -- What an output folder holds: the picture that satisfies a row while the row is unchanged.
 CREATE TABLE holdings (

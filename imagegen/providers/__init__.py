@@ -34,7 +34,8 @@ class Limits:
     """How large and how many at once. The rates are those of all models together, as in `Rates`; `models` holds what
     each bears by itself. `by_model`: the provider counts each model apart, so one that is asked to wait does not
     keep the others waiting. `keeps`: seconds for which a finished job's picture can be fetched.
-    `most_bytes`: of a queue, the most that the answer to one batch is let grow to; it comes later."""
+    `most_bytes`: of a queue, the most that the answer to one batch is let grow to; it comes later. `writers`: batches
+    that are compressed and put away while the next is made; 0: as usual for calls."""
 
     max_batch: int = 1
     concurrency: int = 5
@@ -48,6 +49,7 @@ class Limits:
     by_model: bool = False
     keeps: float = 86_400.0
     most_bytes: int | None = None
+    writers: int = 0
 
 
 class Slip(Protocol):

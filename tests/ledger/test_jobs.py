@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagegen.ledger import jobs, runs
+from imagegen.ledger import jobs, runs, tally
 from imagegen.ledger.jobs import Staged
 from ledger.bookkeeping import NOON
 
@@ -28,17 +28,25 @@ def test_jobs_come_by_priority_then_in_the_manifests_order(books: sqlite3.Connec
     """Priority 1 before 2 before 3; equal priority as written."""
     order = [("c", 3), ("a", 2), ("z", 1), ("b", 2), ("y", 1)]
     stage(books, *(staged(seq, row, priority=priority) for seq, (row, priority) in enumerate(order)))
-    assert [job.row for job in jobs.ready(books, "run", "openai", (0, -1), 10)] == ["z", "y", "a", "b", "c"]
+    assert [job.row for job in jobs.ready(books, "run", "openai", (0, "", -1), 10)] == ["z", "y", "a", "b", "c"]
+
+
+def test_equal_priority_goes_bucket_by_bucket(books: sqlite3.Connection) -> None:
+    """What shares a bucket comes together, in the order of the manifest; priority counts more."""
+    order = [("a", 2, "wide"), ("b", 2, "tall"), ("c", 2, "wide"), ("d", 1, "wide"), ("e", 2, "tall")]
+    stage(books, *(staged(seq, row, priority=first, bucket=bucket) for seq, (row, first, bucket) in enumerate(order)))
+    assert [job.row for job in jobs.ready(books, "run", "openai", (0, "", -1), 10)] == ["d", "b", "e", "a", "c"]
+    assert [job.row for job in jobs.ready(books, "run", "openai", (2, "tall", 4), 10)] == ["a", "c"]
 
 
 def test_a_list_is_read_in_pieces(books: sqlite3.Connection) -> None:
     """`after` goes on where the last piece ended: every job once, none left out."""
     stage(books, *(staged(seq, f"row {seq}", priority=1 + seq % 3) for seq in range(10)))
     found: list[int] = []
-    after = (0, -1)
+    after = (0, "", -1)
     while piece := jobs.ready(books, "run", "openai", after, 3):
         found += [job.seq for job in piece]
-        after = (piece[-1].priority, piece[-1].seq)
+        after = (piece[-1].priority, piece[-1].bucket, piece[-1].seq)
     assert found == [0, 3, 6, 9, 1, 4, 7, 2, 5, 8]
 
 
@@ -46,7 +54,7 @@ def test_only_what_is_to_do_for_this_provider_and_run_is_ready(books: sqlite3.Co
     """Final lines, other providers' and other runs' lines are not handed out."""
     stage(books, staged(0, "mine"), staged(1, "kept", state="kept"), staged(2, "theirs", provider="fal"))
     stage(books, staged(0, "other"), run="other")
-    assert [job.row for job in jobs.ready(books, "run", "openai", (0, -1), 10)] == ["mine"]
+    assert [job.row for job in jobs.ready(books, "run", "openai", (0, "", -1), 10)] == ["mine"]
     assert sorted(jobs.providers(books, "run")) == ["fal", "openai"]
 
 
@@ -63,7 +71,7 @@ def test_two_lines_of_a_run_never_share_a_file(books: sqlite3.Connection) -> Non
 def test_what_became_of_a_job_is_kept(books: sqlite3.Connection) -> None:
     """end writes state, cost, picture, file and reason; what it is not told stays."""
     stage(books, staged(0, "mug", digest="old"), staged(1, "cup"))
-    first, second = jobs.ready(books, "run", "openai", (0, -1), 10)
+    first, second = jobs.ready(books, "run", "openai", (0, "", -1), 10)
     jobs.end(books, first.id, "made", cost=7, digest="new", file="mug.webp", about='{"made": 1}')
     jobs.end(books, second.id, "failed", reason="refused")
 
@@ -76,7 +84,7 @@ def test_what_became_of_a_job_is_kept(books: sqlite3.Connection) -> None:
         {"made": 1},
     )
     assert (failed["state"], failed["cost"], failed["file"], failed["reason"]) == ("failed", 0, "cup.png", "refused")
-    assert jobs.counts(books, "run") == {"made": 1, "failed": 1}
+    assert tally.counts(books, "run") == {"made": 1, "failed": 1}
     assert [line["row"] for line in jobs.lines(books, "run", ["failed"])] == ["cup"]
 
 
@@ -84,7 +92,7 @@ def test_the_rest_is_skipped(books: sqlite3.Connection) -> None:
     """skip_rest ends what is still to do, of one provider or of all, with the reason."""
     stage(books, staged(0, "done", state="made"), staged(1, "mine"), staged(2, "theirs", provider="fal"))
     assert jobs.skip_rest(books, "run", "budget", "fal") == 1
-    assert jobs.counts(books, "run") == {"made": 1, "todo": 1, "skipped": 1}
+    assert tally.counts(books, "run") == {"made": 1, "todo": 1, "skipped": 1}
     assert jobs.skip_rest(books, "run", "stopped") == 1
     assert [line["reason"] for line in jobs.lines(books, "run")] == [None, "stopped", "budget"]
 
@@ -98,8 +106,8 @@ def test_sums_count_what_is_there_as_nothing(books: sqlite3.Connection) -> None:
         staged(2, "c", state="cached"),
         staged(3, "d", premium=None),
     )
-    assert jobs.sums(books, "run") == (20, 60)
-    assert jobs.sums(books, "nothing") == (0, 0)
+    assert tally.sums(books, "run") == (20, 60)
+    assert tally.sums(books, "nothing") == (0, 0)
 
 
 def test_a_list_is_discarded_in_pieces(books: sqlite3.Connection) -> None:
@@ -107,7 +115,7 @@ def test_a_list_is_discarded_in_pieces(books: sqlite3.Connection) -> None:
     stage(books, *(staged(seq, f"row {seq}") for seq in range(5)))
     stage(books, staged(0, "other"), run="other")
     assert [jobs.discard(books, "run", 3) for _ in range(3)] == [3, 2, 0]
-    assert jobs.counts(books, "other") == {"todo": 1}
+    assert tally.counts(books, "other") == {"todo": 1}
 
 
 def test_tidy_leaves_the_newest_runs_list(books: sqlite3.Connection) -> None:
@@ -117,7 +125,7 @@ def test_tidy_leaves_the_newest_runs_list(books: sqlite3.Connection) -> None:
         stage(books, staged(0, "mug"), run=run)
     while runs.tidy(books, "new", "shop"):
         pass
-    assert [jobs.counts(books, run) for run in ("old", "new", "blog")] == [{}, {"todo": 1}, {"todo": 1}]
+    assert [tally.counts(books, run) for run in ("old", "new", "blog")] == [{}, {"todo": 1}, {"todo": 1}]
 
 
 def test_unfinished_runs_await_their_keys(books: sqlite3.Connection) -> None:
@@ -132,4 +140,4 @@ def test_unfinished_runs_await_their_keys(books: sqlite3.Connection) -> None:
             run=run,
         )
     runs.end(books, "ended", 0, {}, NOON)
-    assert jobs.awaited(books) == {"working": {"key-mug"}}
+    assert tally.awaited(books) == {"working": {"key-mug"}}

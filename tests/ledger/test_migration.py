@@ -37,7 +37,10 @@ def version_1(folder: Path) -> str:
         books.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?)", kept)
         for table in ADDED_3:
             books.execute(f"DROP TABLE {table}")
-        books.execute("DROP INDEX jobs_link")
+        for index in ("jobs_link", "jobs_ready"):
+            books.execute(f"DROP INDEX {index}")
+        books.execute("CREATE INDEX jobs_ready ON jobs (run, state, provider, priority, seq)")
+        books.execute("ALTER TABLE jobs DROP COLUMN bucket")
         books.execute("ALTER TABLE jobs DROP COLUMN role")
         books.execute("ALTER TABLE jobs DROP COLUMN link")
         books.execute("ALTER TABLE attempts DROP COLUMN told")
@@ -58,7 +61,7 @@ def test_data_of_version_1_is_all_there_afterwards(home: Path) -> None:
         with ledger.reading() as books:
             assert books.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
             lines = books.execute("SELECT attempt, row, tags FROM items ORDER BY row").fetchall()
-            assert books.execute("SELECT role, link FROM jobs").fetchall() == []
+            assert books.execute("SELECT role, link, bucket FROM jobs").fetchall() == []
             assert books.execute("SELECT DISTINCT told FROM attempts").fetchall() == [(None,)]
             assert [books.execute(f"SELECT COUNT(*) FROM {name}").fetchone() for name in ADDED_3] == [(0,)] * 3
             assert lines == [(attempt, "cup", None), (later, "jug", "[]"), (attempt, "mug", None)]
