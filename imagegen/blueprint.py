@@ -6,21 +6,23 @@ model, the size, the finish and the price are made once and shared. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from imagegen import prices, routing, treatment
+from imagegen import prices, treatment
 from imagegen.context import Context
 from imagegen.domain.inputs import PLACEHOLDER as PLACEHOLDER  # noqa: PLC0414  it is had from here
-from imagegen.domain.inputs import Inputs, images_of
+from imagegen.domain.inputs import Inputs
 from imagegen.domain.model import Estimate, Finish
 from imagegen.domain.money import Nano
 from imagegen.domain.queue import queue_of
 from imagegen.domain.request import Key, Request, canonical_json, key, nfc
 from imagegen.domain.row import Place, Row
-from imagegen.errors import ManifestError, UsageError
+from imagegen.errors import ManifestError, SettingsError, UsageError
 from imagegen.keying import Keying
+from imagegen.pick import base_of, own, pick, stand_in
 from imagegen.premium import premium_of
 from imagegen.queueing import Lane, lane_of
 from imagegen.routing import Choice, NoChoice
@@ -40,6 +42,7 @@ class Blueprint:
     premium: Nano | None = None
     notes: tuple[str, ...] = ()
     lane: Lane = "live"
+    loras: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model(self) -> str:
@@ -149,23 +152,25 @@ def blueprint_of(row: Row, place: Place, context: Context, native: tuple[int, in
     """Decide the kind of `row`, whose first input picture is of `native` pixels where that is known. Raises
     ManifestError at `place` for a model or use case that is not there."""
     try:
-        chosen = _choose(row, context, native)
+        chosen = pick(row, context, native)
     except UsageError as problem:
         raise ManifestError(*place, problem.what, problem.todo) from problem
     if isinstance(chosen, NoChoice):
         return Blueprint(refusal=chosen.reason, losers=chosen.losers)
-    later = "" if context.estimating or row.provider == PLACEHOLDER else _not_yet(row, chosen)
-    if later:
-        return Blueprint(refusal=f"this version cannot {later}; take it out of the row", losers=chosen.losers)
     lane, no = lane_of(row, chosen, context)
     no = no or treatment.refusal(row, context)
     if no:
         return Blueprint(refusal=no, losers=chosen.losers)
     finish = treatment.finish_of(row, chosen, context)
+    loras: Mapping[str, str] = {}
     if row.provider == PLACEHOLDER:
-        base, unit = _stand_in(chosen), Estimate(0, 0, "exact")
+        base, unit = stand_in(chosen), Estimate(0, 0, "exact")
     else:
-        base, unit = _base(row, chosen, context), chosen.unit
+        base, unit = base_of(row, chosen, context), chosen.unit
+        try:
+            base, loras, unit = own(base, row, unit, context)
+        except SettingsError as problem:
+            return Blueprint(refusal=str(problem), losers=chosen.losers)
     return Blueprint(
         choice=chosen,
         losers=chosen.losers,
@@ -176,95 +181,5 @@ def blueprint_of(row: Row, place: Place, context: Context, native: tuple[int, in
         premium=premium_of(chosen, context),
         notes=chosen.notes,
         lane=lane,
+        loras=loras,
     )
-
-
-def _choose(row: Row, context: Context, native: tuple[int, int] | None) -> Choice | NoChoice:
-    optimize: Any = context.optimize
-    chosen = routing.choose(
-        row,
-        context.routes,
-        context.catalog,
-        context.today,
-        enabled=context.enabled,
-        missing=context.missing,
-        served_elsewhere=context.served_elsewhere,
-        allow_retired=context.allow_retired,
-        assume_alive=context.estimating,
-        optimize=optimize,
-        input_count=_inputs(row),
-        native=native,
-        also=context.cut,
-        barred=context.barred,
-    )
-    if isinstance(chosen, NoChoice) and context.estimating and context.enabled is not None:
-        other = routing.choose(
-            row,
-            context.routes,
-            context.catalog,
-            context.today,
-            assume_alive=True,
-            optimize=optimize,
-            input_count=_inputs(row),
-            native=native,
-            also=context.cut,
-        )
-        if isinstance(other, Choice):
-            note = f"{other.offer.provider} is not set up here ({context.missing.get(other.offer.provider, 'no key')})"
-            return replace(other, notes=(*other.notes, note))
-    return chosen
-
-
-def _not_yet(row: Row, chosen: Choice) -> str:
-    """What the row asks for and this version would leave out in silence, were it bought all the same."""
-    return f"buy through the {row.lane} lane" if row.lane == "local" else ""
-
-
-def _inputs(row: Row) -> int:
-    """How many input pictures come with the row."""
-    return len(images_of(row))
-
-
-def _base(row: Row, chosen: Choice, context: Context) -> Request:
-    size, can, exact = chosen.size_plan.size, chosen.offer.can, chosen.offer.sizes.exact
-    return Request(
-        provider=chosen.offer.provider,
-        model=chosen.model.name,
-        prompt="",
-        address=context.addresses.get(chosen.offer.provider),
-        negative_prompt=row.negative_prompt,
-        width=size.width if exact else None,
-        height=size.height if exact else None,
-        aspect_ratio=size.ratio,
-        resolution=size.resolution,
-        wire_format=treatment.wire_format(row, chosen.offer),
-        quality=chosen.quality,
-        steps=row.steps if "steps" in can else None,
-        guidance=row.guidance if "guidance" in can else None,
-        scheduler=row.scheduler if "scheduler" in can else None,
-        strength=row.strength,
-        refiner=str(row.refiner) if row.refiner else None,
-        safety=row.safety,
-        background=row.background if row.background in ("opaque", "transparent") else None,
-        options=canonical_json(_own_options(row, chosen.offer.provider))
-        if _own_options(row, chosen.offer.provider)
-        else None,
-    )
-
-
-def _stand_in(chosen: Choice) -> Request:
-    size = chosen.size_plan.size
-    return Request(
-        provider=PLACEHOLDER,
-        model=PLACEHOLDER,
-        prompt="",
-        stands_for=chosen.model.name,
-        width=size.width,
-        height=size.height,
-        quality=chosen.quality,
-        wire_format="png",
-    )
-
-
-def _own_options(row: Row, provider: str) -> dict[str, Any]:
-    return dict((row.options or {}).get(provider) or {})

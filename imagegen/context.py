@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from imagegen.catalog import Catalog
 from imagegen.domain.given import Given
 from imagegen.domain.inputs import Resolve, named
 from imagegen.domain.judge import Judging
-from imagegen.domain.model import Model, Offer, Rendition
-from imagegen.domain.row import Row
+from imagegen.domain.model import Estimate, Model, Offer, Rendition
+from imagegen.domain.request import Request
+from imagegen.domain.row import Lora, Row
 from imagegen.routing import Routes
 
 
@@ -34,6 +35,44 @@ class Scoring(NamedTuple):
     refusal: str = ""
     judging: Judging | None = None
     note: str = ""
+
+
+class OwnWeights(NamedTuple):
+    """A model's weights on this machine: their digest, the steps, guidance and scheduler that they were made for, the
+    schedulers that they take, and the steps and guidance for large numbers (None: no others)."""
+
+    digest: str
+    steps: int
+    guidance: float
+    scheduler: str
+    takes: tuple[str, ...]
+    bulk: tuple[int, float] | None = None
+
+
+class OwnLora(NamedTuple):
+    """A LoRA file: its digest, weight and path. `few`: the steps, guidance and scheduler that it was made for."""
+
+    digest: str
+    weight: float
+    path: str
+    few: tuple[int, float, str] | None = None
+
+
+class Own(Protocol):
+    """What this machine can make, see `imagegen.ownmodels`."""
+
+    def weights(self, model: str) -> OwnWeights:
+        """The weights of `model`. Raises SettingsError."""
+
+    def loras(self, model: str, asked: Sequence[Lora]) -> list[OwnLora]:
+        """The LoRAs `asked` for. Raises SettingsError."""
+
+    @property
+    def timed(self) -> int | None:
+        """What an hour here costs (nanodollars), where pictures are priced by the time that they take."""
+
+    def estimate(self, request: Request) -> Estimate | None:
+        """What a picture costs here, where that is known."""
 
 
 class Winner(NamedTuple):
@@ -61,7 +100,8 @@ class Context:
     called, `accepts` why its rules of acceptance cannot be followed, `backgrounds` what would
     tell its subject from its background and why that cannot be, `scorers` what a scorer is here. `chosen`: the
     draft that won, by the slot of the picture to be made from it. `barred`: see `Terms`. `lane`: how rows are bought
-    that do not say it themselves. `now`: when the plan is made (None: as late on that day as can be)."""
+    that do not say it themselves. `now`: when the plan is made (None: as late on that day as can be). `own`: what this
+    machine can make (None: nobody looked)."""
 
     catalog: Catalog
     routes: Routes
@@ -83,6 +123,7 @@ class Context:
     backgrounds: Callable[[], tuple[str, str]] = lambda: ("", "")
     lane: str | None = None
     now: datetime | None = None
+    own: Own | None = None
 
     @property
     def moment(self) -> datetime:

@@ -18,10 +18,10 @@ from imagegen.planfile import FORMAT, Writer
 from imagegen.planned import Planned
 from imagegen.promise import PlannedRows
 from imagegen.routing.presets import DEFAULT
-from imagegen.wiring import UNSPOKEN, Project
+from imagegen.wiring import Project
 
 #: What the heading of a manifest says that its rows do not.
-_CARRIED = {"output", "budget", "lane", "providers", "concurrency"}
+_CARRIED = {"output", "budget", "lane", "providers", "concurrency", "weights"}
 
 
 def binding(project: Project, like: Mapping[str, Any] | None = None) -> Project:
@@ -118,19 +118,15 @@ class Sums:
     def __init__(self) -> None:
         self.most: Nano = 0
         self.bought = 0
-        self.uncallable: dict[str, int] = {}
 
     def add(self, planned: Planned, state: Counted) -> None:
         """Count a picture in. One that is cached may cost something too: more attempts, if it is not accepted."""
         self.most += (planned.most or 0) if state in ("buy", "cached") else 0
         if state != "buy":
             return
-        provider = planned.draft.blueprint.provider
         if planned.draft.blueprint.is_placeholder:
             return
         self.bought += 1
-        if provider in UNSPOKEN:
-            self.uncallable[provider] = self.uncallable.get(provider, 0) + 1
 
 
 @lru_cache(maxsize=1000)

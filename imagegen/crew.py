@@ -15,9 +15,10 @@ from imagegen.catalog import Catalog
 from imagegen.clock import Clock
 from imagegen.domain.handoff import HANDOFF, Brought
 from imagegen.domain.model import Offer
-from imagegen.domain.queue import judges_of, queue_of
+from imagegen.domain.queue import LOCAL, judges_of, queue_of
 from imagegen.domain.request import Key
 from imagegen.ondemand import OnDemand
+from imagegen.ownmodels import OwnModels
 from imagegen.providers import Provider
 from imagegen.roster import BUILDERS, DAY, KEEPS, QUEUED, Post, build, build_judges
 from imagegen.settings import Settings
@@ -40,10 +41,18 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> Mapping[str
     def queue(name: str) -> Provider:
         return QUEUED[name](_post(settings, catalog, clock, name), clock)
 
+    def local() -> Provider:
+        from imagegen.providers.local.provider import Local
+
+        own = OwnModels(settings, catalog, settings.home)
+        licenses = {name: model.license for name, model in catalog.models.items()}
+        return Local(own.folder, settings.home, _offers(catalog, LOCAL), settings.local, own.hourly, licenses)
+
     judges = sorted({judge.provider for judge in catalog.judges.values()})
     return OnDemand[Provider](
         {
             PLACEHOLDER: placeholder,
+            LOCAL: local,
             **{name: partial(wrapped, build(name), name) for name in (*BUILDERS, *settings.servers)},
             **{queue_of(name): partial(queue, name) for name in QUEUED},
             **{judges_of(name): partial(wrapped, build_judges(name), name) for name in judges},

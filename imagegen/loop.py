@@ -62,7 +62,7 @@ class Kit:
 class Loop:
     """One run at work. `stops` collects the exit codes that hold, `why` says the first reason, `halted` why nothing
     more is begun at all. `each`: somebody waits for each picture by itself, so one that a budget does not cover stops
-    no other, and is told of like any other."""
+    no other, and is told of like any other. What is put into `told` is called soon, in the thread of `work_off`."""
 
     def __init__(self, kit: Kit, run: str) -> None:
         self.kit, self.run, self.each = kit, run, False
@@ -74,7 +74,7 @@ class Loop:
         self._took_over = float("-inf")
         self._gone: set[str] = set()
         self._left: dict[str, tuple[State, str]] = {}
-        self._told: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.told: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._hand_left = Event()
         self.lanes: Lanes | None = None
 
@@ -94,7 +94,7 @@ class Loop:
                     for _ in range(missing):
                         pool.start(self._hand, lane)
                 self._attend(lanes)
-        while not self._told.empty():
+        while not self.told.empty():
             self._tell()
         self._skip_the_rest()
 
@@ -186,7 +186,7 @@ class Loop:
         """Claim the keys and set the money aside; waits for money that may come free."""
         while isinstance(answer := self._ask(lane, batch), Denied) and not answer.final and not lane.stopped:
             if answer.scope == "hour":
-                self._told.put(partial(self.kit.listener.waiting, record.budget_sentence(answer)))
+                self.told.put(partial(self.kit.listener.waiting, record.budget_sentence(answer)))
             if answer.reserved:
                 self._take_over()
             self.kit.clock.wait(0.3 if answer.reserved else 1.0)
@@ -256,7 +256,7 @@ class Loop:
             if slip:
                 with suppress(OSError):  # it is in the books: the next run clears it away
                     slip.drop()
-            self._told.put(lambda: self._heard(kept))
+            self.told.put(lambda: self._heard(kept))
             lane.ended(batch, later=later)
             if self.lanes and any(item.result is None or item.job.role for item in kept):
                 self.lanes.more.set()
@@ -274,8 +274,8 @@ class Loop:
         """Pass on what happened. Not at once but twenty times a second: waking for every picture costs. A listener
         that fails stops the run; what was sent is waited for all the same."""
         try:
-            for _ in range(self._told.qsize()):
-                self._told.get()()
+            for _ in range(self.told.qsize()):
+                self.told.get()()
             self.kit.listener.tick()
         except Exception as error:  # noqa: BLE001
             self._broke(error)

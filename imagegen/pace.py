@@ -13,6 +13,7 @@ from imagegen.catalog import Catalog
 from imagegen.domain.handoff import HANDOFF
 from imagegen.domain.model import Model, Offer
 from imagegen.domain.money import Nano, show
+from imagegen.domain.queue import LOCAL
 from imagegen.domain.words import counted
 from imagegen.estimate import Line, Totals
 from imagegen.providers import Limits
@@ -61,11 +62,17 @@ class Duration:
         return self.blocked or (self.slowest.said if self.slowest else "")
 
 
-def duration(totals: Totals, catalog: Catalog, settings: Settings, budgets: Mapping[str, Nano]) -> Duration:
-    """How long what `totals` counted takes. `budgets` by scope (hour, day, month; others do not slow a run)."""
+def duration(
+    totals: Totals, catalog: Catalog, settings: Settings, budgets: Mapping[str, Nano], hourly: Nano | None = None
+) -> Duration:
+    """How long what `totals` counted takes. `budgets` by scope (hour, day, month; others do not slow a run). `hourly`:
+    what an hour of this machine costs, where its pictures are priced by the time that they take."""
     lines = [line for line in totals.by("model") if line.paid and not line.is_placeholder]
     providers = dict.fromkeys(line.provider for line in lines if line.provider != HANDOFF)  # nobody knows how long
-    paces = [_provider(name, lines, catalog, settings) for name in providers]
+    paces = [
+        _own_machine(lines, hourly) if name == LOCAL and hourly else _provider(name, lines, catalog, settings)
+        for name in providers
+    ]
     cost, paid = sum(line.cost for line in lines), sum(line.paid for line in lines)
     slowed = [
         _budget(scope, budgets[scope], cost, paid) for scope in _WINDOWS if scope in budgets and cost > budgets[scope]
@@ -88,6 +95,14 @@ def clock(seconds: float) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60:02} min"
     return f"{round(seconds / DAY):,} days"
+
+
+def _own_machine(lines: Sequence[Line], hourly: Nano) -> Pace:
+    """One batch after the other: the time is what is paid for."""
+    here = [line for line in lines if line.provider == LOCAL]
+    seconds, made = sum(line.cost for line in here) * HOUR / hourly, sum(line.paid for line in here)
+    why = f"{LOCAL} sets the pace: {counted(made, 'picture')}, about {seconds / made:.2g} s each"
+    return Pace(seconds, "concurrency", why, LOCAL)
 
 
 def _provider(name: str, lines: Sequence[Line], catalog: Catalog, settings: Settings) -> Pace:
@@ -131,6 +146,8 @@ def _served(line: Line, catalog: Catalog) -> tuple[Model, Offer]:
 
 def _hands(provider: str, catalog: Catalog) -> int:
     """How many calls go out at once: the most that the catalogue knows of any model there, else the usual."""
+    if provider == LOCAL:
+        return 1
     offers = [model.offer(provider) for model in catalog.models.values()]
     known = [offer.concurrency for offer in offers if offer and offer.concurrency]
     return max(known) if known else Limits().concurrency

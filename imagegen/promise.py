@@ -53,7 +53,8 @@ class PlannedRows(Manifest):
 
     def settings(self) -> dict[str, Any]:
         """The settings of the plan: the manifest's own, and the catalogue files that it was made with."""
-        return super().settings() | {"catalog": self._catalogs() or None}
+        beside = Path(self.plan.head["manifest"]).absolute().parent
+        return super().settings() | {"catalog": self._catalogs() or None, "weights": self.weights(beside)}
 
     def bound(self, flags: Mapping[str, Any], set_fields: Mapping[str, Any]) -> dict[str, Any]:
         """`flags`, and above all what the plan decides. Raises UsageError for a flag that says it differently."""

@@ -7,7 +7,7 @@ from typing import Literal
 from imagegen.context import Context
 from imagegen.domain.deadline import allows_queue
 from imagegen.domain.model import Offer
-from imagegen.domain.queue import QUEUES
+from imagegen.domain.queue import LOCAL, QUEUES
 from imagegen.domain.row import Place, Row
 from imagegen.errors import ManifestError
 from imagegen.routing import Choice
@@ -26,6 +26,17 @@ def lane_of(row: Row, chosen: Choice, context: Context) -> tuple[Lane, str]:
     if no:
         return "live", f"lane: batch: {no}; use lane: auto, or live" if row.lane == "batch" else ""
     return "batch", ""
+
+
+def asks_both(row: Row, context: Context) -> bool:
+    """Whether `lane: auto` compares this machine with everybody else for `row`."""
+    auto = (row.lane or context.lane) == "auto" and row.provider is None
+    return auto and context.enabled is not None and LOCAL in context.enabled
+
+
+def may_wait(row: Row, context: Context) -> bool:
+    """Whether the deadline of `row`, if it has one, is a day away or more."""
+    return allows_queue(row.deadline, context.moment)
 
 
 def waits(row: Row, place: Place, context: Context) -> bool:

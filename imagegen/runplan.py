@@ -41,7 +41,10 @@ def shelf_of(project: Project, order: Order, kit: Kit, reader: sqlite3.Connectio
 def planned(
     project: Project, order: Order, kit: Kit, shelf: Shelf, rows: Iterable[Placed], **changes: Any
 ) -> Iterator[Planned]:
-    """What a run would do for `rows`, as `planner.plan`, with `changes` of the project's context."""
+    """What a run would do for `rows`, as `planner.plan`, with `changes` of the project's context; what is `barred`
+    comes on top of what is barred there."""
+    if "barred" in changes:
+        changes["barred"] = {**project.context.barred, **changes["barred"]}
     return plan(
         rows,
         replace(project.context, chosen=shelf.chosen, **changes),

@@ -111,6 +111,7 @@ def opened(project: Project, order: Order, parts: Parts, watcher: Watcher) -> It
         loop = Loop(kit, run)
         loop.collect(ledger.take_over())
         ledger.sweep()
+        _listen(parts.providers, loop, watcher)
         yield Session(kit, loop, calls)
 
 
@@ -140,6 +141,7 @@ def execute(project: Project, order: Order, parts: Parts, watcher: Watcher) -> S
 def begin_work(session: Session) -> None:
     """The plan stands: work begins."""
     session.kit.ledger.write(partial(_begin_work, run=session.run, desk=session.kit.desk))
+    _expect(session.kit.providers, session.kit, session.run)
     session.calls.begin()
 
 
@@ -159,6 +161,21 @@ def _begin_work(connection: sqlite3.Connection, run: str, desk: Desk) -> None:
     runs.begin_work(connection, run)
     jobs.release_held(connection, run, staging.CHOOSING)
     post_planned(connection, run, desk.collection, desk.now())
+
+
+def _listen(providers: Mapping[str, Provider], loop: Loop, watcher: Watcher) -> None:
+    """Let every provider that has something to say be heard, by the thread that everything else is told in."""
+    for each in providers.values():
+        if listen := getattr(each, "listen", None):
+            listen(lambda text: loop.told.put(partial(watcher.note, text)))
+
+
+def _expect(providers: Mapping[str, Provider], kit: Kit, run: str) -> None:
+    """Tell every provider that plans ahead how much is to come."""
+    for name, each in providers.items():
+        if expect := getattr(each, "expect", None):
+            with kit.ledger.reading() as reader:
+                expect(tally.buckets(reader, run, name))
 
 
 def _hang_up(providers: Mapping[str, Provider]) -> None:

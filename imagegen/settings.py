@@ -16,6 +16,7 @@ from imagegen import googlecloud
 from imagegen.domain.money import Nano
 from imagegen.dotenv import read_dotenv
 from imagegen.errors import SettingsError
+from imagegen.localsettings import LocalSettings, local_settings
 from imagegen.secret import Secret as Secret  # noqa: PLC0414  it is had from here
 from imagegen.servers import OwnServer, own_servers
 from imagegen.settingvalues import BUDGETS, budgets, host_and_port, money, optimize, positive, several, weights
@@ -67,7 +68,7 @@ class Settings:
     `concurrency` is by provider, `workers` for all others; `same_as` lists providers whose other
     address is declared to be the original. Input pictures are fetched from `input_hosts` ("name" or "name:port")
     though they are not on the public internet, and webhooks sent to `callback_hosts`. `servers` are the user's own.
-    `weights` is model -> folder on this machine, or OWNER/NAME@REVISION of the hub."""
+    `weights` is model -> folder on this machine, or OWNER/NAME@REVISION of the hub; `local` how it makes pictures."""
 
     home: Path
     keys: Mapping[str, Secret] = field(default_factory=dict)
@@ -85,6 +86,7 @@ class Settings:
     callback_hosts: frozenset[str] = frozenset()
     servers: Mapping[str, OwnServer] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
+    local: LocalSettings = field(default_factory=LocalSettings)
 
     def address_of(self, provider: str) -> str | None:
         """The address that makes another Key: None when the provider is at home or declared the same."""
@@ -171,6 +173,7 @@ def _settings(
         input_hosts=frozenset(name.lower() for name in several(merged.get("input_hosts"))),
         callback_hosts=frozenset(name.lower() for name in several(merged.get("callback_hosts"))),
         weights=merged.get("weights") or {},
+        local=local_settings(merged.get("local")),
     )
 
 
@@ -233,6 +236,7 @@ _CONFIG: dict[str, type] = {
     "input_hosts": list,
     "callback_hosts": list,
     "weights": dict,
+    "local": dict,
 }
 _FORMS: dict[type, str] = {list: "a list such as [one, two]", dict: "a mapping such as {openai: …}", str: "one value"}
 

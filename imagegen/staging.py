@@ -19,6 +19,7 @@ from imagegen.errors import ManifestError
 from imagegen.ledger.holdings import Holding
 from imagegen.ledger.jobs import Staged
 from imagegen.output import OutputFolder
+from imagegen.ownrequest import order_of
 from imagegen.planned import Draft, Planned
 
 #: The provider column of work that only takes what is there already out of the cache.
@@ -130,6 +131,7 @@ def stage(
         digest=digest,
         reason=reason,
         role=part.role if part else None,
+        bucket=order_of(request) if request else "",
         link=None if part is None else seq - 1 - part.number if part.role == "draft" else seq,
     )
 
@@ -197,6 +199,8 @@ def _about(planned: Planned) -> dict[str, Any]:
         about["real"] = blueprint.real(row)
     if planned.state == "buy" and planned.draft.inputs and not planned.draft.inputs.unknown:
         about["inputs"] = dict(planned.draft.inputs.files)
+    if planned.state == "buy" and blueprint.loras:
+        about["loras"] = dict(blueprint.loras)
     if base and base.width:
         about["size"] = [base.width, base.height]
     if row.tags:

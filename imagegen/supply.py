@@ -16,10 +16,12 @@ def supplied(batch: Sequence[Job]) -> tuple[dict[str, bytes], list[Kept]]:
     found: dict[str, bytes] = {}
     failed = []
     for job in batch:
-        if '"inputs":' not in job.about:  # few rows have any
+        if '"inputs":' not in job.about and '"loras":' not in job.about:  # few rows have any
             continue
+        about = json.loads(job.about)
+        found |= {digest: path.encode() for digest, path in about.get("loras", {}).items()}
         try:
-            found |= inputs.gather(json.loads(job.about).get("inputs", {}))
+            found |= inputs.gather(about.get("inputs", {}))
         except inputs.BadInput as problem:
             failed.append(record.without_picture(job, "failed", problem.what))
     return found, failed

@@ -17,15 +17,16 @@ from imagegen.catalog import Catalog
 from imagegen.catalog.fields import suggestion
 from imagegen.context import Context
 from imagegen.domain.handoff import BY_HAND, HANDOFF
+from imagegen.domain.queue import LOCAL
 from imagegen.domain.row import Placed, Row
 from imagegen.errors import ManifestError, SettingsError
 from imagegen.inputs import Sources
 from imagegen.ledger.budgets import Budget
 from imagegen.manifest import Manifest, open_manifest
+from imagegen.ownmodels import OwnModels
 from imagegen.planfile import is_plan
 from imagegen.roster import BUILDERS, JUDGES
 from imagegen.routing import Routes, load_routes
-from imagegen.routing.refusal import YET
 from imagegen.selection import Selection
 from imagegen.servers import variable
 from imagegen.settings import KEY_VARIABLES, Settings
@@ -36,10 +37,8 @@ if TYPE_CHECKING:
     from imagegen.planned import Planned
     from imagegen.promise import Promise
 
-#: Providers that this version can call.
-SPOKEN = frozenset(BUILDERS)
-#: Providers that it cannot call; every other name is a server of the user's own.
-UNSPOKEN = frozenset({*KEY_VARIABLES, "local"}) - SPOKEN
+#: Providers that this version can call; every other name is a server of the user's own.
+SPOKEN = frozenset({*BUILDERS, LOCAL})
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,8 @@ def project_of(
     sources = Sources(path.absolute().parent, settings.home, settings.picture_hosts)
     calls = _calls(settings, path, estimating)
     context = replace(context, renditions=manifest.header.output.made_renditions, inputs=sources.resolve, calls=calls)
-    context = replace(context, lane=manifest.header.lane)
+    own = OwnModels(settings, catalog, path.absolute().parent)
+    context = _with_own(replace(context, lane=manifest.header.lane), own)
     return Project(manifest, settings, catalog, routes, context, sources=sources)
 
 
@@ -150,8 +150,15 @@ def _open_plan(
     sources = Sources(Path(rows.plan.head["manifest"]).absolute().parent, settings.home, settings.picture_hosts)
     calls = _calls(settings, path)
     now = replace(now, renditions=rows.header.output.made_renditions, inputs=sources.resolve, calls=calls)
-    now = replace(now, lane=rows.header.lane)
+    own = OwnModels(settings, catalog, Path(rows.plan.head["manifest"]).absolute().parent)
+    now = _with_own(replace(now, lane=rows.header.lane), own)
     return Project(rows, settings, catalog, routes, rows.as_planned(now), Promise(rows.plan, now), sources)
+
+
+def _with_own(context: Context, own: OwnModels) -> Context:
+    """`context` with what this machine can make; models whose weights are not here are barred."""
+    here = context.enabled is not None and LOCAL in context.enabled
+    return replace(context, own=own, barred=own.barred() if here else {})
 
 
 def _calls(settings: Settings, path: Path, estimating: bool = False) -> Callable[[Row], str]:
@@ -220,8 +227,13 @@ def enabled_providers(settings: Settings, catalog: Catalog) -> tuple[frozenset[s
                 missing[name] = BY_HAND
             else:
                 enabled.add(name)
+        elif name == LOCAL:
+            if no := OwnModels(settings, catalog, settings.home).missing():
+                missing[name] = no
+            else:
+                enabled.add(name)
         elif name not in SPOKEN and name not in settings.servers:
-            missing[name] = YET if name in UNSPOKEN else f"no {variable(name)}"
+            missing[name] = f"no {variable(name)}"
         elif name in settings.servers and settings.servers[name].needs_key and name not in settings.keys:
             missing[name] = f"no {settings.servers[name].key_variable}"
         elif name not in settings.keys and name not in settings.addresses:

@@ -18,7 +18,6 @@ from imagegen.domain.money import nano, usd
 from imagegen.domain.row import Row
 from imagegen.errors import SettingsError, UsageError
 from imagegen.routing import Choice, Entry, Loser, NoChoice, Routes, Target, choose, load_routes
-from imagegen.routing.refusal import YET
 
 TODAY = date(2026, 11, 22)
 REAL = catalogue.load()
@@ -561,12 +560,13 @@ def test_without_any_provider_the_reason_says_which_to_enable() -> None:
     assert refusal(row(), enabled=frozenset()).reason.endswith("enable near or far")
 
 
-def test_a_provider_that_only_a_later_version_calls_is_no_advice() -> None:
-    """Nobody is told to enable what cannot be called yet."""
-    reason = refusal(row(), enabled=frozenset(), missing={"near": YET}).reason
-    assert reason.endswith("enable far")
-    none = refusal(row(), enabled=frozenset(), missing={"near": YET, "far": YET}).reason
-    assert none.endswith("name a model that this version can call")
+def test_this_machine_is_enabled_by_weights() -> None:
+    """It has no key: the advice is where weights are looked for."""
+    missing = {"local": "no weights are here"}
+    asked = row(model="sdxl", provider="local")
+    choice = choose(asked, CURRENT, REAL, TODAY, enabled=frozenset({"openai"}), missing=missing)
+    assert isinstance(choice, NoChoice)
+    assert choice.reason.endswith("is not enabled (no weights are here); see `imagegen models where`")
 
 
 def test_a_price_above_the_rows_maximum_loses() -> None:

@@ -198,7 +198,8 @@ def plan(project: Project | Source, *, only: str | Iterable[str] = (), limit: in
         opened = project.opened(estimating=True)
         for planned in _planned(opened, project, chosen, limit):
             totals.add(planned)
-        time = duration(totals, opened.catalog, opened.settings, opened.settings.budgets)
+        timed = opened.context.own.timed if opened.context.own else None
+        time = duration(totals, opened.catalog, opened.settings, opened.settings.budgets, timed)
         said = tuple(in_words(note) for note in notes(opened, totals))
     return Plan(project, said, opened, totals, time, chosen, limit)
 

@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 By = Annotated[Literal["model", "provider", "use_case"] | None, typer.Option(help="Only this table.")]
 Hits = Annotated[str | None, typer.Option(help="Cache hits to reckon with, in percent: 15 or 15..40.")]
 Lane = Annotated[
-    Literal["live", "batch", "auto"] | None,
+    Literal["live", "batch", "local", "auto"] | None,
     typer.Option(help="As if bought live, in the half-price queue, or there where possible; both side by side."),
 ]
 GpuName = Annotated[str | None, typer.Option("--gpu", help="What a GPU of your own would take: a100, l4, 4090.")]
@@ -91,7 +91,8 @@ def cost_estimate(
                 on_gpu.add(picture, state)
             if lanes:
                 lanes.add(picture, state)
-    time = duration(totals, project.catalog, project.settings, project.settings.budgets)
+    timed = project.context.own.timed if project.context.own else None
+    time = duration(totals, project.catalog, project.settings, project.settings.budgets, timed)
     answer = Answer(project, totals, time, hits, renditions, on_gpu, lanes)
     if compare_routes:
         answer.routes = list(compare(project))
@@ -116,10 +117,10 @@ def _gpu(project: Project, name: str | None) -> OnGpu | None:
     return OnGpu(named(project.catalog.gpus, name), project.context) if name else None
 
 
-def _lanes(project: Project, lane: Literal["live", "batch", "auto"] | None) -> Lanes | None:
+def _lanes(project: Project, lane: Literal["live", "batch", "local", "auto"] | None) -> Lanes | None:
     from imagegen.whatif.lanes import Lanes
 
-    return Lanes(lane, project.context) if lane else None
+    return Lanes(lane, project.context) if lane and lane != "local" else None
 
 
 def percents(text: str | None) -> list[Decimal]:

@@ -128,7 +128,7 @@ def _gpu(found: OnGpu) -> EstimateGpu:
         "read_on": found.gpu.read_on.isoformat(),
         "memory_gb": found.gpu.memory_gb,
         "forecast": _forecast(found),
-        "can_run": False,
+        "can_run": True,
     }
 
 

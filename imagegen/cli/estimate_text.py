@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from imagegen.whatif.gpu import OnGpu
     from imagegen.whatif.lanes import Lanes, Sold
 
-NO_ENGINE = "This version has no GPU engine yet: it estimates such a run and cannot make it."
-
 
 def show_all(answer: Answer, by: str | None) -> None:
     """Print everything. With `by` only that table of the plan's."""
@@ -97,8 +95,6 @@ def _show_gpu(found: OnGpu) -> None:
         put("", cell(f"On {gpu.title}: nothing to make."))
     if found.others:
         put(cell(f"Not there: {pictures(found.others)}, {show(found.left)}; the first is {found.why}."))
-    if found.pictures:
-        put(cell(NO_ENGINE))
 
 
 def _gpu_table(found: OnGpu) -> Table:

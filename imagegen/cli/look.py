@@ -31,7 +31,7 @@ Optimize = Annotated[
     Literal["route", "cost"] | None, typer.Option(help="route: the first that can; cost: the cheapest.")
 ]
 Lane = Annotated[
-    Literal["live", "batch", "auto"] | None,
+    Literal["live", "batch", "local", "auto"] | None,
     typer.Option(help="Plan for live calls, for half-price batches, or for these where possible."),
 ]
 Catalog = Annotated[list[Path] | None, typer.Option(help="A catalogue file of your own (models, prices, routes).")]

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagegen.cli import say
 from imagegen.cli.cache import size_words
-from imagegen.providers.local import tiny
+from imagegen.providers.local import tiny, tinycatalog
 from imagegen.providers.local.weights import Weights, glance
 
 
@@ -17,6 +17,7 @@ def write(folder: Path, families: list[str] | None, loras: bool) -> tuple[dict[s
     """Write the models and, where asked for, a LoRA for each; what is there then."""
     made = tiny.write(folder, families or tiny.USUAL)
     files = [tiny.write_lora(folder, name) for name in made] if loras else []
+    tinycatalog.write(folder, made)
     return {name: glance(where) for name, where in made.items()}, files
 
 
@@ -41,10 +42,17 @@ def show(folder: Path, made: Mapping[str, Weights], loras: list[Path]) -> None:
     for path in loras:
         table.add_row(cell("LoRA"), size_words(path.stat().st_size), cell(str(path)))
     put(table, "")
-    name, weights = next(iter(made.items()))
-    put("Random weights: they paint noise, quickly, and cost nothing. Name one in config.yaml to use it:")
-    say.put(say.visible(f"  weights: {{{_MODELS[name]}: {weights.folder}}}"), sys.stdout)
-    say.info("next: imagegen models where")
+    put("Random weights: they paint noise, quickly, and cost nothing. To use them, say in a manifest:")
+    for line in _snippet(folder, made):
+        say.put(say.visible(f"  {line}"), sys.stdout)
+    say.info("next: imagegen run manifests/local-demo.yaml, which does so")
+
+
+def _snippet(folder: Path, made: Mapping[str, Weights]) -> list[str]:
+    usable = {_MODELS[name]: weights.folder for name, weights in made.items() if name in tinycatalog.STANDS_FOR}
+    listed = ", ".join(f"{model}: {place}" for model, place in usable.items())
+    catalog = [f"catalog: {folder / 'catalog.yaml'}"] if usable else []
+    return [*catalog, f"weights: {{{listed}}}"]
 
 
 #: The catalogue's model that each stands in for.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 
 from imagegen.cli import look, say
 from imagegen.domain.money import plain, show
-from imagegen.domain.words import counted
 
 if TYPE_CHECKING:
     from imagegen.contract import Sums
@@ -80,10 +79,4 @@ def _notes(project: Project, sums: Sums, keyed: bool, old: PlanFile | None) -> l
     if not keyed and sums.bought:
         listed = "the providers that the manifest lists are" if project.settings.providers else "every provider is"
         found.append(f"no key is set: {f'the providers of {old.path} are' if old else listed} assumed")
-    for provider, count in sorted(sums.uncallable.items()):
-        pictures = counted(count, "picture")
-        found.append(
-            f"{pictures} would be bought from {provider}, which this version cannot call yet: `run` would refuse"
-            " the plan; list the providers to plan with, such as `providers: [openai]`, in the manifest"
-        )
     return found

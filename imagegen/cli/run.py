@@ -34,8 +34,8 @@ Optimize = Annotated[
     Literal["route", "cost"] | None, typer.Option(help="route: first of the list; cost: the cheapest.")
 ]
 Lane = Annotated[
-    Literal["live", "batch", "auto"] | None,
-    typer.Option(help="Buy live, all in half-price batches, or there where it is possible."),
+    Literal["live", "batch", "local", "auto"] | None,
+    typer.Option(help="Buy live, in half-price batches, make on this machine, or as is cheapest."),
 ]
 Catalog = Annotated[
     list[Path] | None, typer.Option(metavar="FILE", help="A catalogue file of your own (models, prices, routes).")
@@ -55,6 +55,9 @@ def run(
     optimize: Optimize = None,
     lane: Lane = None,
     catalog: Catalog = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Make the same bytes again, on this machine's own GPU.")
+    ] = False,
     redo: Annotated[list[str] | None, typer.Option(metavar="ID", help="Make this row anew, whatever is there.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="ID|TAG", help="Make only rows of this id or tag.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Make only the first N of these rows.")] = None,
@@ -85,6 +88,7 @@ def run(
         "workers": workers,
         "optimize": optimize,
         "catalog": [str(path.absolute()) for path in catalog] if catalog else None,
+        "local": {"deterministic": True} if deterministic else None,
     }
     said = {
         "flags": flags,

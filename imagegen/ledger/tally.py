@@ -55,3 +55,13 @@ def awaited(connection: sqlite3.Connection) -> dict[str, set[str]]:
     for run, key in lines:
         found.setdefault(run, set()).add(key)
     return found
+
+
+def buckets(connection: sqlite3.Connection, run: str, provider: str) -> dict[str, int]:
+    """Bucket -> how many pictures of it `provider` still has to make in `run`."""
+    return dict(
+        connection.execute(
+            "SELECT bucket, COUNT(*) FROM jobs WHERE run = ? AND state = 'todo' AND provider = ? GROUP BY bucket",
+            (run, provider),
+        )
+    )

@@ -143,7 +143,7 @@ class Source(_Part):
 class Header(_Part):
     """A manifest's own keys. None or empty: not given. `defaults` are typed row fields, and `provider` and
     `model` are short for defaults of that name; `matrix` values are text, numbers or booleans; `catalog`
-    names further catalogue files, relative to the manifest."""
+    names further catalogue files, `weights` folders of models for this machine, both relative to the manifest."""
 
     imagegen: Literal[1] = 1
     routes: str | dict[str, Any] | None = None
@@ -159,6 +159,7 @@ class Header(_Part):
     providers: Texts | None = None
     concurrency: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}
     catalog: Texts = ()
+    weights: dict[str, Annotated[str, Field(min_length=1)]] = {}
 
     @field_validator("matrix", mode="before")
     @classmethod

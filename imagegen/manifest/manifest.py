@@ -17,6 +17,7 @@ from imagegen.manifest.header import Header
 from imagegen.manifest.ids import Ids, each_once
 from imagegen.manifest.rows import Maker
 from imagegen.manifest.tables import DOCUMENTS, TABLES, open_table, unread
+from imagegen.settingvalues import weights
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,12 @@ class Manifest:
             "providers": header.providers,
             "concurrency": header.concurrency or None,
             "catalog": [str(self.path.parent / name) for name in header.catalog] or None,
+            "weights": self.weights(self.path.absolute().parent),
         }
+
+    def weights(self, beside: Path) -> dict[str, str] | None:
+        """Where this machine finds the weights of models, counted from the folder `beside`."""
+        return weights(self.header.weights, beside) or None
 
     def _made(self, ids: Ids) -> Iterator[Placed]:
         for part in self._parts:

@@ -107,7 +107,8 @@ class Provider(Protocol):
         """Requests with equal values may ride in one batch."""
 
     def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
-        """Make the pictures. `inputs` maps the digests named in the requests to bytes.
+        """Make the pictures. `inputs` maps the digests named in the requests to bytes, a LoRA's to the path of its
+        file (in UTF-8: it may be large).
         Yields exactly one Outcome per request. Never raises for what a provider or a network does."""
 
 

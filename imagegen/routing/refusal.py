@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass
 
 from imagegen.catalog import Catalog
+from imagegen.domain.queue import LOCAL
 from imagegen.domain.row import Row
 from imagegen.routing.offers import Loser
 from imagegen.routing.wish import Wish
 
-#: What a provider is not enabled for when only a later version can call it.
-YET = "this version cannot call it yet"
 _KEY = re.compile(r"\(no ([A-Z][A-Z0-9_]*)\)")
 #: So many losers are named in the sentence; `losers` has them all.
 NAMED = 3
@@ -28,7 +27,6 @@ class NoChoice:
 def no_choice(row: Row, wish: Wish, catalog: Catalog, losers: list[Loser]) -> NoChoice:
     """The one sentence for a row whose every offer lost; `losers` in the order of the list."""
     relevant = [loser for loser in losers if loser.kind != "provider"] or losers
-    relevant = sorted(relevant, key=lambda loser: YET in loser.reason)
     kinds = {loser.kind for loser in relevant}
     names = list(dict.fromkeys(loser.model for loser in relevant))
     todo = _todo(wish, catalog, relevant)
@@ -49,10 +47,10 @@ def _todo(wish: Wish, catalog: Catalog, losers: list[Loser]) -> str:
     if "disabled" in kinds:
         disabled = [loser for loser in losers if loser.kind == "disabled"]
         keys = dict.fromkeys(match[1] for loser in disabled if (match := _KEY.search(loser.reason)))
-        providers = dict.fromkeys(loser.provider for loser in disabled if YET not in loser.reason)
+        providers = dict.fromkeys(loser.provider for loser in disabled)
         if keys:
             return f"set {' or '.join(keys)}"
-        return f"enable {' or '.join(providers)}" if providers else "name a model that this version can call"
+        return "see `imagegen models where`" if set(providers) == {LOCAL} else f"enable {' or '.join(providers)}"
     if "dear" in kinds:
         return "raise max_price or name a cheaper model"
     if "retired" in kinds:

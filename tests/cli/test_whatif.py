@@ -95,9 +95,8 @@ def test_a_gpu_and_what_it_cannot_make(imagegen: Imagegen, sizes: str) -> None:
     assert "what share this GPU reaches is not known to us, hence the range." in said
     assert "Catalogue: by pixels and steps (the guide" in said
     assert "Not there: 3 pictures, $0.0398; the first is sale-1: sdxl cannot write readable text." in said
-    assert "This version has no GPU engine yet: it estimates such a run and cannot make it." in said
     gpu = last(imagegen("cost-estimate", sizes, "--gpu", "4090", "--json").stdout)["gpu"]
-    assert (gpu["gpu"], gpu["pictures"], gpu["others"], gpu["can_run"]) == ("rtx-4090", 9, 3, False)
+    assert (gpu["gpu"], gpu["pictures"], gpu["others"], gpu["can_run"]) == ("rtx-4090", 9, 3, True)
     assert (gpu["hours"], gpu["images_per_hour"], gpu["hourly_usd"]) == (0.0169, 400, "0.15")
     forecast = gpu["forecast"]
     assert (forecast["mode"], forecast["peak_tflops"], gpu["memory_gb"]) == ("regional", 165.2, 24.0)

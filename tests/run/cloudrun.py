@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.cloud import Cloud
 from tests.forked import become, ready
@@ -313,13 +313,25 @@ def server(latency: float) -> Iterator[str]:
             process.kill()
 
 
-class Driver:
-    """Forks children that do what `python -m imagegen` does, with all of it imported already."""
+class HasEnv(Protocol):
+    """Where a child runs, and with which variables."""
 
-    def __init__(self) -> None:
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def env(self) -> dict[str, str]: ...
+
+
+class Driver:
+    """Forks children that do what `python -m imagegen` does, with all of it, and modules that it uses `also`, imported
+    already."""
+
+    def __init__(self, *also: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.run.cloudrun"],
+            [sys.executable, "-m", "tests.run.cloudrun", *also],
             cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -334,7 +346,7 @@ class Driver:
 
     def call(
         self,
-        place: Place,
+        place: HasEnv,
         *arguments: str,
         after: float | None = None,
         number: int = signal.SIGKILL,
@@ -361,6 +373,8 @@ def main() -> None:
     for name in ("cli.run", "cli.watch", "cli.unknown", "cli.sheet", "session", "wiring", "stores.index", "picture"):
         importlib.import_module(f"imagegen.{name}")
     for name in ("openai", "openai.resources.images", "httpx2", "PIL.Image", "PIL.PngImagePlugin", "typer", "yaml"):
+        importlib.import_module(name)
+    for name in sys.argv[1:]:
         importlib.import_module(name)
     ready()
     for line in sys.stdin:

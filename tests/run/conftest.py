@@ -11,6 +11,7 @@ import pytest
 
 from tests.cloud import Cloud
 from tests.run.cloudrun import Driver, Place, guarded
+from tests.run.localrun import TORCH, LocalPlace
 
 
 @pytest.fixture
@@ -43,3 +44,26 @@ def as_it_was() -> Iterator[None]:
     sys.setswitchinterval(interval)
     for number, handler in zip(numbers, handlers, strict=True):
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny models that the demo names, as `imagegen models tiny FOLDER --loras` writes them."""
+    from imagegen.cli.model_tiny import write
+
+    folder = tmp_path_factory.mktemp("tiny")
+    write(folder, ["sdxl", "sd3", "flux"], True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def torch_driver() -> Iterator[Driver]:
+    """A driver whose children have torch imported already."""
+    with Driver(*TORCH) as driver:
+        yield driver
+
+
+@pytest.fixture
+def here(tmp_path: Path, tiny_models: Path, torch_driver: Driver) -> LocalPlace:
+    """A place for runs on this machine."""
+    return LocalPlace(tmp_path / "place", tiny_models, torch_driver)

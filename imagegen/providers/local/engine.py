@@ -80,6 +80,11 @@ class Engine:
         """How the denoiser runs now: one of compiling.MODES."""
         return self._mode or "eager"
 
+    @property
+    def seconds(self) -> float:
+        """Seconds that a picture took, of the quickest batch so far; infinite before the first."""
+        return self._seconds
+
     def prepare(self, pieces: Sequence[Piece]) -> None:
         """Encode every text of `pieces` that is new, so that the encoders may be dropped."""
         import torch

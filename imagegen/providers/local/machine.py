@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from imagegen.errors import SettingsError
+
 
 def capability(device: str) -> tuple[int, int] | None:
     """The compute capability of a CUDA `device`; None for others."""
@@ -39,3 +41,19 @@ def pin() -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+
+
+def device_of(wanted: str) -> str:
+    """The device that `wanted` stands for: "auto" is the first GPU, else the CPU. Raises SettingsError for one that is
+    not there."""
+    import torch
+
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if wanted.startswith("cuda"):
+        number = int(wanted.partition(":")[2] or 0)
+        if number >= torch.cuda.device_count():
+            raise SettingsError(f"there is no device {wanted} that torch can use", "use device: auto, or cpu")
+    if wanted == "mps" and not torch.backends.mps.is_available():
+        raise SettingsError("there is no device mps that torch can use", "use device: auto, or cpu")
+    return wanted

@@ -1,0 +1,65 @@
+"""Local settings: how this machine makes pictures, as `local:` in config.yaml says it. Values only; no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from imagegen.domain.money import Nano
+from imagegen.errors import SettingsError
+from imagegen.settingvalues import money, positive
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+#: Setting -> the words that it takes.
+_WORDS = {
+    "dtype": ("auto", "fp32", "bf16", "fp16"),
+    "compile": ("auto", "eager", "regional", "full"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """How pictures are made here. `device`: "auto" takes the first GPU, else the CPU. `batch`: the most pictures at
+    once (None: what fits). `writers`: batches that are compressed and put away while the next is made. What an hour
+    costs: `hourly` in nanodollars, else what the catalogue says of the `gpu`. `deterministic`: pins what can be
+    pinned, so that the same row gives the same bytes on the same machine, whatever else is made with it."""
+
+    device: str = "auto"
+    dtype: str = "auto"
+    compile: str = "auto"
+    batch: int | None = None
+    writers: int = 3
+    hourly: Nano | None = None
+    gpu: str | None = None
+    deterministic: bool = False
+
+
+def local_settings(said: Mapping[str, Any] | None) -> LocalSettings:
+    """`said` checked. Raises SettingsError for what it cannot be."""
+    found = LocalSettings()
+    known = [field.name for field in fields(LocalSettings)]
+    for name, value in (said or {}).items():
+        if name not in known:
+            raise SettingsError(f"local.{name} is unknown", f"there are {', '.join(known)}")
+        if value is not None:
+            found = replace(found, **{name: _read(name, value)})
+    return found
+
+
+def _read(name: str, value: Any) -> Any:
+    if name in ("batch", "writers"):
+        return positive(f"local.{name}", value)
+    if name == "hourly":
+        return money("local.hourly", value)
+    if name == "deterministic":
+        if str(value).lower() not in ("true", "false"):
+            raise SettingsError(f"local.deterministic is {value!r}", "write true or false")
+        return str(value).lower() == "true"
+    text = str(value).strip()
+    if name == "device" and not _DEVICE.fullmatch(text):
+        raise SettingsError(f"local.device is {value!r}", "write auto, cpu, cuda, cuda:1 or mps")
+    if name in _WORDS and text not in _WORDS[name]:
+        raise SettingsError(f"local.{name} is {value!r}", f"write one of: {', '.join(_WORDS[name])}")
+    return text
