@@ -13,6 +13,7 @@ from imagegen.errors import UsageError
 
 if TYPE_CHECKING:
     from imagegen.catalog import Catalog
+    from imagegen.providers.local.controlfolder import Control
     from imagegen.providers.local.pull import Pull
     from imagegen.providers.local.weights import Weights
 
@@ -46,7 +47,7 @@ def wanted(book: Catalog, name: str, revision: str | None) -> tuple[str, str | N
 
 def tell(pull: Pull, licence: str | None) -> None:
     """What would come, before anything large does: on stderr."""
-    kind = f"{pull.family.title}, {pull.variant or 'full'} weights"
+    kind = f"{pull.title}, {pull.variant or 'full'} weights"
     say.info(
         f"{pull.repository} at {pull.revision}: {kind}, {counted(len(pull.files), 'file')}, {size_words(pull.size)}"
     )
@@ -67,7 +68,7 @@ def agreed(pull: Pull, yes: bool) -> bool:
     return typer.confirm("Download?", default=False, err=True)
 
 
-def show(pull: Pull, weights: Weights, model: str | None, into: Path | None) -> None:
+def show(pull: Pull, weights: Weights | Control, model: str | None, into: Path | None) -> None:
     """Where it is, and what to do with it."""
     lines = [str(weights.folder), f"digest {weights.digest}"]
     if into is not None or model is None:
@@ -78,13 +79,13 @@ def show(pull: Pull, weights: Weights, model: str | None, into: Path | None) -> 
     say.info("next: imagegen models where")
 
 
-def as_json(pull: Pull, weights: Weights) -> dict[str, Any]:
+def as_json(pull: Pull, weights: Weights | Control) -> dict[str, Any]:
     """One line for machines."""
     return {
         "event": "pulled",
         "repository": pull.repository,
         "revision": pull.revision,
-        "family": pull.family.name,
+        "family": pull.family,
         "variant": pull.variant,
         "files": len(pull.files),
         "bytes": pull.size,

@@ -13,7 +13,7 @@ from imagegen.providers.local.where import Found
 
 def as_json(found: Found) -> dict[str, Any]:
     """One line for machines. Sizes in bytes; null where nothing is known."""
-    weights, place = found.weights, found.place
+    weights, files, place = found.weights, found.files, found.place
     return {
         "event": "weights",
         "model": found.model,
@@ -23,10 +23,10 @@ def as_json(found: Found) -> dict[str, Any]:
         "license": found.license,
         "source": place.source if place else None,
         "folder": str(place.folder) if place and place.folder else None,
-        "revision": weights.revision if weights else None,
-        "bytes": weights.size if weights else None,
-        "dtypes": sorted(weights.dtypes) if weights else None,
-        "family": weights.family.name if weights else None,
+        "revision": files.revision if files else None,
+        "bytes": files.size if files else None,
+        "dtypes": sorted(files.dtypes) if files else None,
+        "family": found.family,
         "few_steps": weights.few_steps if weights else None,
         "steps": weights.recipe.steps if weights else None,
         "guidance": weights.recipe.guidance if weights else None,
@@ -42,7 +42,7 @@ def show(lines: Iterable[Found]) -> None:
     absent: list[Found] = []
     for found in lines:
         (absent if found.state == "missing" and not found.problem else there).append(found)
-    total = sum(found.weights.size for found in there if found.weights)
+    total = sum(found.files.size for found in there if found.files)
     for found in there:
         _card(found)
     if not there:
@@ -60,14 +60,15 @@ def _card(found: Found) -> None:
     from imagegen.cli.sheet import cell, put
 
     put(cell(found.model, style="bold"))
-    weights, place = found.weights, found.place
+    weights, files, place = found.weights, found.files, found.place
+    if files is not None:
+        put(f"{found.title}, {size_words(files.size)}, {' and '.join(sorted(files.dtypes))}", indent=2)
     if weights is not None:
         recipe = weights.recipe
-        put(f"{weights.family.title}, {size_words(weights.size)}, {' and '.join(sorted(weights.dtypes))}", indent=2)
         what = "" if recipe.name == "base" else f"{recipe.name}: "
         put(f"{what}{recipe.steps} steps, guidance {recipe.guidance:g}, {recipe.scheduler}", indent=2)
-        if weights.revision:
-            put(f"revision {weights.revision}", indent=2)
+    if files is not None and files.revision:
+        put(f"revision {files.revision}", indent=2)
     if place is not None and place.folder is not None:
         # A path that is broken into lines is no longer one to copy.
         say.put(f"  {say.visible(str(place.folder))} ({_SOURCES[place.source]})", sys.stdout)

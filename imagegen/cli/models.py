@@ -149,7 +149,7 @@ def pull_weights(
 ) -> int:
     """Say, ask, download, check, print."""
     from imagegen.cli import model_pull
-    from imagegen.providers.local import pull, weights, where
+    from imagegen.providers.local import pull, where
     from imagegen.settings import home_folder, hub_folder
 
     repository, revision, licence, name = model_pull.wanted(_catalog(catalog), model, revision)
@@ -158,7 +158,7 @@ def pull_weights(
     model_pull.tell(found, licence)
     if not model_pull.agreed(found, yes):
         return 0
-    got = weights.look(pull.fetch(found), where.remembered(home_folder()))
+    got = where.looked(pull.fetch(found), where.remembered(home_folder()))
     if as_json:
         say.event(model_pull.as_json(found, got))
     else:

@@ -85,6 +85,33 @@ def model(folder: Path, family: str = "sdxl", dtype: str = "F32", variant: str |
     return folder
 
 
+#: What SDXL's UNet and its ControlNets have in common.
+SDXL_NET: dict[str, Any] = {
+    "cross_attention_dim": 2048,
+    "block_out_channels": [320, 640, 8],
+    "layers_per_block": 2,
+    "transformer_layers_per_block": [1, 2, 10],
+    "addition_embed_type": "text_time",
+    "projection_class_embeddings_input_dim": 2816,
+}
+
+
+def net(folder: Path, variant: str | None = None) -> Path:
+    """A ControlNet for SDXL that passes every check; `folder`. Its tensors are zeros, and few."""
+    write(folder / "config.json", {"_class_name": "ControlNetModel", **SDXL_NET})
+    data = safetensors({"controlnet_mid_block.weight": (8, 8, 1, 1)}, "F16" if variant else "F32")
+    (folder / f"diffusion_pytorch_model{f'.{variant}' if variant else ''}.safetensors").write_bytes(data)
+    return folder
+
+
+def depth_model(folder: Path) -> Path:
+    """A depth model of DPT's kind that passes every check; `folder`."""
+    write(folder / "config.json", {"architectures": ["DPTForDepthEstimation"], "model_type": "dpt"})
+    write(folder / "preprocessor_config.json", {"image_processor_type": "DPTImageProcessor"})
+    (folder / "model.safetensors").write_bytes(safetensors({"weight": (4, 4)}))
+    return folder
+
+
 def _config(kind: str) -> dict[str, Any]:
     return {"_class_name": kind, "in_channels": 4, "layers_per_block": 2, "sample_size": 128}
 

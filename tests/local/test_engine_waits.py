@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from imagegen.providers.local import noise, schedulers
+from imagegen.providers.local import noise, schedulers, tiny
 from imagegen.providers.local.denoise import Kept, Start, denoise
 from imagegen.providers.local.model import latent_shape
-from tests.local.engines import BATCH, THEIRS
+from tests.local.engines import BATCH, THEIRS, png
 
 if TYPE_CHECKING:
     from tests.local.engines import Workshop
@@ -24,7 +24,7 @@ pytestmark = THEIRS
 WAITING = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "_linalg", "linalg", "masked_select", "unique")
 
 
-def run(workshop: Workshop, name: str, scheduler: str, *, inpaint: bool) -> list[str]:
+def run(workshop: Workshop, name: str, scheduler: str, *, inpaint: bool, held: bool = False) -> list[str]:
     """The waiting calls on device tensors in one loop."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -45,8 +45,12 @@ def run(workshop: Workshop, name: str, scheduler: str, *, inpaint: bool) -> list
                     self.waits.append(called)
             return func(*args, **(kwargs or {}))
 
-    engine = workshop.fresh(name)
+    nets = {"canny": tiny.write_control(workshop.weights().folder.parent)} if held else {}
+    engine = workshop.fresh(name, controls=nets)
     batch = [replace(piece, scheduler=scheduler) for piece in BATCH]
+    if held:
+        batch = [replace(piece, control="canny", control_image=png()) for piece in batch]
+        engine.controls._net("canny", "eager", "").to("meta")
     engine.prepare(batch)
     engine.parts.get(engine.weights.family.denoiser).to("meta")
     sources = noise.generators([piece.seed for piece in batch])
@@ -57,7 +61,7 @@ def run(workshop: Workshop, name: str, scheduler: str, *, inpaint: bool) -> list
     first = Start(torch.empty(shape, device="meta"))
     if inpaint:
         first = Start(first.latents, Kept(first.latents, first.latents, first.latents[:, :1]))
-    predict = engine.model.predictor(batch, engine.texts)
+    predict = engine.controls.predictor(engine.model, batch, engine.texts, "eager", "")
     watch = Watch()
     with torch.inference_mode(), watch:
         out = denoise(walk, predict, first)
@@ -78,6 +82,10 @@ def test_no_step_of_sdxl_waits(workshop: Workshop, scheduler: str) -> None:
 @pytest.mark.parametrize("scheduler", ["euler", "dpm++-2m", "ddim"])
 def test_inpainting_does_not_wait_either(workshop: Workshop, scheduler: str) -> None:
     assert run(workshop, "sdxl", scheduler, inpaint=True) == []
+
+
+def test_a_controlnet_does_not_wait_either(workshop: Workshop) -> None:
+    assert run(workshop, "sdxl", "euler", inpaint=False, held=True) == []
 
 
 @pytest.mark.parametrize("name", ["sd3", "flux", "flux2"])

@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 
-from imagegen.providers.local.piece import Kind, Piece, begins_at, kind_of, strength_of
+from imagegen.providers.local.piece import Kind, Piece, begins_at, kind_of, net_of, strength_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Bucket:
     """What the rows of a batch have in common. `weights`: the digest of the weights. `guided`: whether the denoiser
-    is asked twice a step (CFG). `begin`: the first of the `steps` that is done, which strength decides."""
+    is asked twice a step (CFG). `begin`: the first of the `steps` that is done, which strength decides. `control`: the
+    kind of ControlNet, "" for none; how strongly it holds is each row's own. `refine_at`: where the refiner takes
+    over, 0 for never."""
 
     weights: str
     loras: tuple[tuple[str, float], ...]
@@ -31,18 +33,23 @@ class Bucket:
     steps: int
     begin: int
     scheduler: str
+    control: str = ""
+    refine_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Graph:
     """What is compiled once: the denoiser of some weights for `rows` pictures of one size. LoRAs are swapped within
-    it; steps, scheduler and what a picture starts from do not enter it."""
+    it; steps, scheduler and what a picture starts from do not enter it. `control`: a ControlNet is compiled beside it,
+    `refined`: the refiner's denoiser is."""
 
     weights: str
     width: int
     height: int
     guided: bool
     rows: int
+    control: str = ""
+    refined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +123,14 @@ def bucket_of(piece: Piece, weights_digest: str, *, flow: bool = False) -> Bucke
         piece.steps,
         begins_at(piece.steps, strength, flow=flow) if piece.image is not None else 0,
         piece.scheduler,
+        net_of(piece),
+        piece.refine_at or 0.0,
     )
 
 
 def graph_of(bucket: Bucket, rows: int) -> Graph:
     """The graph that a batch of `rows` in `bucket` runs."""
-    return Graph(bucket.weights, bucket.width, bucket.height, bucket.guided, rows)
+    return Graph(bucket.weights, bucket.width, bucket.height, bucket.guided, rows, bucket.control, bucket.refine_at > 0)
 
 
 def ladder(most: int) -> tuple[int, ...]:

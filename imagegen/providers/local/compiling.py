@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,14 @@ MODES = ("eager", "regional", "full")
 SPEED = {"eager": 1.0, "regional": 1.2, "full": 1.3}
 COMPILE_SECONDS = {"eager": 0.0, "regional": 10.0, "full": 120.0}
 
-#: diffusers declares the repeated blocks of most models, but none for SD 3.
-_BLOCKS = {"sd3": ("JointTransformerBlock", "SD3SingleTransformerBlock")}
+#: diffusers declares the repeated blocks of most models, but none for SD 3 and for ControlNets.
+_BLOCKS = {
+    "sd3": ("JointTransformerBlock", "SD3SingleTransformerBlock"),
+    "controlnet": ("BasicTransformerBlock",),
+}
+
+#: What other backends than inductor are told, where they want anything: backend -> its options.
+OPTIONS: dict[str, dict[str, Any]] = {}
 
 #: Graphs of one function that dynamo keeps; beyond its own 8 it would silently go on uncompiled.
 _GRAPHS = 256
@@ -84,9 +91,12 @@ def keep_in(cache: Path) -> None:
     os.environ["TRITON_CACHE_DIR"] = str(cache / "triton")
 
 
-def apply(mode: str, family: str, denoiser: Any, vae: Any, *, backend: str = "inductor") -> None:
-    """Compile `denoiser` (and for "full" the decoder of `vae`) in place, so that classes and names of weights stay.
-    Shapes are static: with dynamic ones a later batch would change the bytes of an earlier one's repetition."""
+def apply(
+    mode: str, family: str, denoiser: Any, vae: Any, *, backend: str = "inductor", beside: Sequence[Any] = ()
+) -> None:
+    """Compile `denoiser` (and for "full" the nets `beside` it and the decoder of `vae`) in place, so that classes and
+    names of weights stay; None for what is not to be. Shapes are static: with dynamic ones a later batch would change
+    the bytes of an earlier one's repetition."""
     if mode == "eager":
         return
     import torch
@@ -94,13 +104,17 @@ def apply(mode: str, family: str, denoiser: Any, vae: Any, *, backend: str = "in
     torch._dynamo.config.recompile_limit = max(_GRAPHS, torch._dynamo.config.recompile_limit)
     how: dict[str, Any] = {"backend": backend, "dynamic": False, "fullgraph": True}
     if mode == "regional":
-        _regional(family, denoiser, how)
+        if denoiser is not None:
+            _regional(family, denoiser, how)
         return
     if backend == "inductor":
         _search()
         how["mode"] = "max-autotune-no-cudagraphs"
-    denoiser.compile(**how)
-    vae.decoder.compile(**how)
+    if backend in OPTIONS:
+        how["options"] = OPTIONS[backend]
+    for net in (denoiser, *beside, vae.decoder if vae is not None else None):
+        if net is not None:
+            net.compile(**how)
 
 
 def _regional(family: str, denoiser: Any, how: dict[str, Any]) -> None:

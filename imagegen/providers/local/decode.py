@@ -19,17 +19,32 @@ NOT_A_NUMBER = "the picture came out as NaN: the number format overflowed or the
 BLACK = "the picture came out all black: the number format overflowed or the weights are damaged"
 
 
-def decode(vae: Any, latents: Tensor, *, tiled: bool) -> list[NDArray[numpy.uint8] | Flaw]:
+#: Edge in pixels of the tiles that memory forces: a VAE's own are often as large as the picture (1,024 for SDXL).
+SMALL_TILE = 512
+
+
+def lay_tiles(vae: Any, *, tiled: bool, small: bool, largest: int) -> None:
+    """Let `vae` work in tiles or not, for encoding as for decoding. `small`: in tiles that are smaller than a picture
+    whose longer edge has `largest` pixels, whatever the weights say of tiles."""
+    vae.enable_tiling() if tiled else vae.disable_tiling()
+    scale = 2 ** (len(vae.config.block_out_channels) - 1)
+    edge = vae.config.sample_size
+    if small:
+        # Four latents are the least of which a quarter, the tiles' overlap, is one.
+        edge = max(4 * scale, min(SMALL_TILE, largest // 2) // (4 * scale) * (4 * scale))
+    vae.tile_sample_min_size, vae.tile_latent_min_size = edge, edge // scale
+
+
+def decode(vae: Any, latents: Tensor) -> list[NDArray[numpy.uint8] | Flaw]:
     """`latents` (float32, one row per picture) as uint8 height x width x 3 arrays; a Flaw for each that is NaN,
     infinite or black. One picture at a time, so its neighbours neither change it nor cost memory."""
     import torch
 
-    vae.enable_tiling() if tiled else vae.disable_tiling()
-    ready = unscaled(latents, vae)
+    ready = unscaled(latents, vae).to(vae.dtype)
     shown, sound = [], []
     for number in range(len(ready)):
         row = ready[number : number + 1]
-        picture = vae.decode(row.to(vae.dtype), return_dict=False)[0].float()
+        picture = vae.decode(row, return_dict=False)[0].float()
         sound.append(torch.isfinite(row).all() & torch.isfinite(picture).all())
         shown.append(eight_bit(picture))
     # Everything is queued; the two copies below are where the host waits.

@@ -37,10 +37,11 @@ class Start:
     kept: Kept | None = None
 
 
-def denoise(walk: Walk, predict: Predict, start: Start) -> Tensor:
-    """The latents of finished pictures, float32, one for each of `start`."""
+def denoise(walk: Walk, predict: Predict, start: Start, *, until: int | None = None) -> Tensor:
+    """The latents of finished pictures, float32, one for each of `start`. `until`: the place in the times of `walk`
+    where to stop before the end."""
     latents, last = start.latents, len(walk.times) - 1
-    for index in range(walk.begin, last + 1):
+    for index in range(walk.begin, last + 1 if until is None else until):
         prediction = predict(walk.scaled(latents, index), walk.device_times[index])
         latents = walk.step(prediction, latents, index)
         if start.kept is not None:

@@ -11,6 +11,7 @@ from imagegen.providers.local.model import latent_shape, stacked
 from imagegen.providers.local.parts import Parts
 from imagegen.providers.local.piece import Piece
 from imagegen.providers.local.schedulers import shift
+from imagegen.providers.local.stepnets import Steps
 from imagegen.providers.local.text import Embedding, Texts
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Flux:
         self._parts = parts
         #: dev is told its guidance, schnell has none.
         self._guided = bool(parts.config("transformer").get("guidance_embeds"))
+        self.steps = Steps()
 
     def encode(self, text: str) -> Embedding:
         """T5's tokens and CLIP's pooled vector."""
@@ -62,8 +64,11 @@ class Flux:
         strengths = torch.tensor([piece.guidance for piece in pieces], dtype=torch.float32).to(device)
         guidance = strengths if self._guided else None
 
+        pace = self.steps.pace(transformer)
+
         def predict(latents: Tensor, time: Tensor) -> Tensor:
-            made: Tensor = transformer(
+            net, _ = pace.next()
+            made: Tensor = net(
                 hidden_states=packed(latents).to(dtype),
                 timestep=time.expand(latents.shape[0]).to(dtype) / 1000,
                 guidance=guidance,

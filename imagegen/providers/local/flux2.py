@@ -12,6 +12,7 @@ from imagegen.providers.local.denoise import Predict, guided
 from imagegen.providers.local.model import factors, latent_shape
 from imagegen.providers.local.parts import Parts
 from imagegen.providers.local.piece import Piece
+from imagegen.providers.local.stepnets import Steps
 from imagegen.providers.local.text import Embedding, Texts
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Flux2:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._distilled = bool(parts.index.get("is_distilled"))
+        self.steps = Steps()
 
     def encode(self, text: str) -> Embedding:
         """Qwen's answer to `text` as a message, as far as three of its layers have got."""
@@ -80,9 +82,12 @@ class Flux2:
         places = _places(high, wide, 1).expand(len(rows), -1, -1).to(device)
         guidance = factors(pieces, device)
 
+        pace = self.steps.pace(transformer)
+
         def predict(latents: Tensor, time: Tensor) -> Tensor:
             both = torch.cat([latents, latents]) if twice else latents
-            made: Tensor = transformer(
+            net, _ = pace.next()
+            made: Tensor = net(
                 hidden_states=both.flatten(2).transpose(1, 2).to(dtype),
                 timestep=time.expand(len(rows)).to(dtype) / 1000,
                 guidance=None,

@@ -51,4 +51,5 @@ def _there(base: Path, commit: str | None) -> Path | None:
     if not commit or not COMMIT.fullmatch(commit):
         return None
     folder = base / "snapshots" / commit
-    return folder if (folder / "model_index.json").is_file() else None
+    # Pipelines have the one, ControlNets and depth models the other.
+    return folder if any((folder / name).is_file() for name in ("model_index.json", "config.json")) else None

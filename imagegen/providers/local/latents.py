@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imagegen.providers.local import noise, pictures
@@ -14,14 +14,22 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-def start(pieces: Sequence[Piece], sources: Sequence[Generator], vae: Any, walk: Walk, shape: tuple[int, ...]) -> Start:
-    """Where the batch of `pieces` begins. `shape`: channels, height and width of one picture's latents.
+def start(
+    pieces: Sequence[Piece],
+    sources: Sequence[Generator],
+    vae: Callable[[], Any],
+    walk: Walk,
+    shape: tuple[int, ...],
+    device: str,
+) -> Start:
+    """Where the batch of `pieces` begins, on `device`. `shape`: channels, height and width of one picture's latents.
+    `vae` is asked for only where there are pictures to encode.
 
     Each generator draws in the order of diffusers' pipelines: the VAE's sample of the input picture, then the noise.
     """
     kind = kind_of(pieces[0])
-    clean = None if kind == "text" else encode(pieces, sources, vae)
-    drawn = noise.draw(sources, shape).to(vae.device)
+    clean = None if kind == "text" else encode(pieces, sources, vae())
+    drawn = noise.draw(sources, shape).to(device)
     if clean is None:
         return Start(drawn * walk.sigma)
     alone = kind == "inpaint" and walk.begin == 0
@@ -32,7 +40,7 @@ def start(pieces: Sequence[Piece], sources: Sequence[Generator], vae: Any, walk:
         # The pipelines also encode the picture without its masked part here, for models that read it; the models
         # that we run do not, but what is drawn later has to come out the same.
         noise.draw([source], shape)
-    return Start(latents, Kept(clean, drawn, masks(pieces, shape).to(vae.device)))
+    return Start(latents, Kept(clean, drawn, masks(pieces, shape).to(device)))
 
 
 def encode(pieces: Sequence[Piece], sources: Sequence[Generator], vae: Any) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from imagegen.providers.local.denoise import Predict
 from imagegen.providers.local.parts import Parts
 from imagegen.providers.local.piece import Piece
+from imagegen.providers.local.stepnets import Steps
 from imagegen.providers.local.text import Embedding, Texts
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Model(Protocol):
-    """One architecture with its weights."""
+    """One architecture with its weights. `steps`: which net each step calls."""
+
+    steps: Steps
 
     def encode(self, text: str) -> Embedding:
         """`text` through the text encoders, on the CPU."""
@@ -60,7 +63,8 @@ def stacked(embeddings: Sequence[Embedding], parts: Parts) -> tuple[Tensor, Tens
     denoiser = parts.get(parts.family.denoiser)
     tokens = torch.cat([each.tokens for each in embeddings])
     pooled = torch.cat([each.pooled for each in embeddings])
-    return tokens.to(denoiser.device, denoiser.dtype), pooled.to(denoiser.device, denoiser.dtype)
+    device, dtype = denoiser.device, denoiser.dtype
+    return tokens.to(device, dtype), pooled.to(device, dtype)
 
 
 def factors(pieces: Sequence[Piece], device: Any) -> Tensor:

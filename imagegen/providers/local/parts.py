@@ -7,21 +7,36 @@ must be among those that the family allows.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from imagegen.errors import SettingsError
+from imagegen.providers.local.outofmemory import ran_out
 from imagegen.providers.local.precision import Precision, long_name
 from imagegen.providers.local.weights import Weights
 
 
 class Parts:
-    """Components of `weights`, in `precision`, on `device`. `index` is what model_index.json says."""
+    """Components of `weights`, in `precision`, on `device`. `index` is what model_index.json says. `finish` is told
+    of each net that was loaded. What is `on_host` stays on the CPU and runs there; what is `in_groups` stays on the
+    CPU too, and goes to the device layer by layer while it runs. `loading`: what was being loaded last, until it
+    was."""
 
-    def __init__(self, weights: Weights, precision: Precision, device: str) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        precision: Precision,
+        device: str,
+        finish: Callable[[str, Any], None] = lambda name, module: None,
+    ) -> None:
         self.weights, self.precision, self.device = weights, precision, device
         self.folder, self.family = weights.folder, weights.family
         self.index: Mapping[str, Any] = weights.configs[""]
+        self.on_host: frozenset[str] = frozenset()
+        self.in_groups: frozenset[str] = frozenset()
+        self.loading = ""
+        self._finish = finish
         self._loaded: dict[str, Any] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -36,7 +51,9 @@ class Parts:
     def get(self, name: str) -> Any:
         """Component `name`; loaded on first use. Raises SettingsError when the weights lack it or it does not load."""
         if name not in self._loaded:
+            self.loading = name
             self._loaded[name] = self._load(name)
+            self.loading = ""
         return self._loaded[name]
 
     def loaded(self, name: str) -> bool:
@@ -45,10 +62,10 @@ class Parts:
 
     def drop(self, *names: str) -> None:
         """Free the memory of components `names`; `get` loads them again."""
-        gone = [self._loaded.pop(name) for name in names if name in self._loaded]
+        gone = [weakref.ref(self._loaded.pop(name)) for name in names if name in self._loaded]
+        if any(each() is not None for each in gone):
+            gc.collect()  # it was compiled or has hooks, and refers to itself
         if gone:
-            del gone
-            gc.collect()
             empty(self.device)
 
     def _load(self, name: str) -> Any:
@@ -63,7 +80,7 @@ class Parts:
                 return _class(library, kind).from_pretrained(str(self.folder / name), local_files_only=True)
             return self._module(name, library, kind)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            if _out_of_memory(error):
+            if ran_out(error):
                 raise
             plain = " ".join(str(error).split())[:200]
             raise SettingsError(f"{self.folder / name} does not load: {plain}", "download the weights again") from error
@@ -78,7 +95,13 @@ class Parts:
             module = made.from_pretrained(str(self.folder / name), dtype=dtype, **only)
         except TypeError:  # older diffusers know the word torch_dtype only
             module = made.from_pretrained(str(self.folder / name), torch_dtype=dtype, **only)
-        return module.to(device=self.device, dtype=dtype).eval().requires_grad_(False)
+        grouped = name in self.in_groups
+        device = "cpu" if grouped or name in self.on_host else self.device
+        module = module.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        self._finish(name, module)
+        if grouped:
+            in_groups(module, self.device)
+        return module
 
 
 def quiet() -> None:
@@ -91,12 +114,29 @@ def quiet() -> None:
         library.utils.logging.disable_progress_bar()
 
 
+def in_groups(module: Any, device: str) -> None:
+    """Let `module` stay on the CPU, and each of its layers go to `device` while it runs."""
+    import torch
+    from diffusers.hooks.group_offloading import apply_group_offloading
+
+    apply_group_offloading(
+        module,
+        onload_device=torch.device(device),
+        offload_device=torch.device("cpu"),
+        offload_type="leaf_level",
+        # A stream of its own brings the next layer while one runs; only CUDA has them.
+        use_stream=device.startswith("cuda"),
+    )
+
+
 def empty(device: str) -> None:
     """Give memory that nothing uses back to `device`."""
     import torch
 
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
+    elif device.startswith("mps"):
+        torch.mps.empty_cache()
 
 
 def _class(library: str, kind: str) -> Any:
@@ -104,9 +144,3 @@ def _class(library: str, kind: str) -> Any:
     import transformers
 
     return getattr({"diffusers": diffusers, "transformers": transformers}[library], kind)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError)

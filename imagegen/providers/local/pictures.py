@@ -18,8 +18,13 @@ def pixels(data: bytes, width: int, height: int) -> Tensor:
     import numpy as np
     import torch
 
-    array = np.asarray(_fitted(_on_white(inspect(data).image), width, height), dtype=np.float32) / 255.0
+    array = np.asarray(fitted(data, width, height), dtype=np.float32) / 255.0
     return (torch.from_numpy(array) * 2.0 - 1.0).permute(2, 0, 1).unsqueeze(0).contiguous()
+
+
+def fitted(data: bytes, width: int, height: int) -> Image:
+    """The picture in `data` in RGB at `width` x `height`, as `pixels` takes it. Raises BadPicture."""
+    return _fitted(_on_white(inspect(data).image), width, height)
 
 
 def mask(data: bytes, width: int, height: int) -> Tensor:

@@ -18,6 +18,9 @@ DEFAULT_STRENGTH = 0.6
 #: Strength of an inpainting that states none: the masked part starts from noise alone.
 DEFAULT_INPAINT_STRENGTH = 1.0
 
+#: What a control image may be: a picture in which edges or depth are found, or the map of them already.
+CONTROLS = ("canny", "depth", "canny-map", "depth-map")
+
 #: Families that are made from text alone here: FLUX.2 takes pictures in another way, as things to look at.
 TEXT_ONLY = frozenset({"flux2"})
 
@@ -28,7 +31,9 @@ class Piece:
 
     `negative`: "" for none. `scheduler`: a name of the field, "" for the weights' own. `image` and `mask` are
     bytes of picture files; the mask is transparent (or white) where the picture is painted anew. `strength`:
-    0 keeps the picture, 1 forgets it. `loras`: (path of the file, weight).
+    0 keeps the picture, 1 forgets it. `loras`: (path of the file, weight). `control`: one of CONTROLS, "" for none;
+    `control_image` the bytes of the picture that holds the shapes, `control_scale` how strongly it does. `refine_at`:
+    share of the way, above 0 and below 1, after which the refiner goes on; None without it.
     """
 
     prompt: str
@@ -43,6 +48,10 @@ class Piece:
     mask: bytes | None = None
     strength: float | None = None
     loras: tuple[tuple[str, float], ...] = ()
+    control: str = ""
+    control_image: bytes | None = None
+    control_scale: float = 1.0
+    refine_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +74,11 @@ def kind_of(piece: Piece) -> Kind:
     if piece.image is None:
         return "text"
     return "image" if piece.mask is None else "inpaint"
+
+
+def net_of(piece: Piece) -> str:
+    """The kind of ControlNet that holds `piece`: "canny", "depth", or "" for none."""
+    return piece.control.removesuffix("-map")
 
 
 def strength_of(piece: Piece) -> float:

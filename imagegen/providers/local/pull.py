@@ -21,6 +21,7 @@ from typing import Any
 
 from imagegen.errors import ProviderStop, SettingsError, StorageError, UsageError
 from imagegen.files import make_private, storage_error
+from imagegen.providers.local.controlfolder import CONFIG, PROCESSOR, STEMS, TITLES, check_kind
 from imagegen.providers.local.extra import LOCAL
 from imagegen.providers.local.families import Family
 from imagegen.providers.local.hub import model_folder
@@ -40,12 +41,14 @@ _SPARE = 500_000_000
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """What a download would bring: `files` of `repository` at the commit `revision`, name -> bytes. `missing`: bytes
-    of those that are not there yet. `into` None: the `cache`, in the hub's own layout."""
+    """What a download would bring: `files` of `repository` at the commit `revision`, name -> bytes. `family`: of a
+    model, or the kind of a net. `missing`: bytes of those that are not there yet. `into` None: the `cache`, in the
+    hub's own layout."""
 
     repository: str
     revision: str
-    family: Family
+    family: str
+    title: str
     variant: str | None
     files: Mapping[str, int]
     cache: Path
@@ -79,14 +82,20 @@ def prepare(
         commit = api.model_info(repository, revision=revision).sha
         tree = api.list_repo_tree(repository, revision=commit, recursive=True)
         sizes = {item.path: item.size for item in tree if hasattr(item, "size")}
-        if INDEX not in sizes:
+        first = INDEX if INDEX in sizes else CONFIG
+        if first not in sizes:
             raise UsageError(f"{repository} is not in diffusers' layout: it has no {INDEX}", "pull another model")
-        said = _index(Path(hub.hf_hub_download(repository, INDEX, revision=commit, local_dir=aside)), repository)
-    family, classes = check_index(Path(f"{repository}/{INDEX}"), said)
-    components = [name for name in (*family.classes, "scheduler") if name in classes and family.classes.get(name) != ()]
-    chosen, variant = _files(repository, sizes, family, components, full)
+        said = _index(Path(hub.hf_hub_download(repository, first, revision=commit, local_dir=aside)), repository)
+    if first == INDEX:
+        family, classes = check_index(Path(f"{repository}/{INDEX}"), said)
+        inside = (*family.classes, "scheduler")
+        components = [name for name in inside if name in classes and family.classes.get(name) != ()]
+        named, (chosen, variant) = (family.name, family.title), _files(repository, sizes, family, components, full)
+    else:
+        kind = check_kind(Path(f"{repository}/{CONFIG}"), said)
+        named, (chosen, variant) = (kind, TITLES[kind]), _control_files(repository, sizes, kind, full)
     files = {name: sizes[name] for name in sorted(chosen)}
-    ways = [Pull(repository, commit, family, variant, files, cache, into) for cache in caches]
+    ways = [Pull(repository, commit, *named, variant, files, cache, into) for cache in caches]
     return next((way for way in ways if not way.missing), ways[0])
 
 
@@ -150,6 +159,14 @@ def _files(
         main = variant if component == family.denoiser else main
         chosen |= files
     return chosen, main
+
+
+def _control_files(repository: str, sizes: Mapping[str, int], kind: str, full: bool) -> tuple[set[str], str | None]:
+    """The files to fetch of a ControlNet or depth model, which lie in no folder, and their variant."""
+    variant, files = _set(
+        repository, TITLES[kind], {name for name in sizes if name.startswith(f"{STEMS[kind]}.")}, full
+    )
+    return {CONFIG, *files, *({PROCESSOR} & set(sizes))}, variant
 
 
 def _set(repository: str, component: str, inside: set[str], full: bool) -> tuple[str | None, set[str]]:

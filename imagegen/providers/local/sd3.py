@@ -11,6 +11,7 @@ from imagegen.providers.local.model import factors, latent_shape, stacked
 from imagegen.providers.local.parts import Parts
 from imagegen.providers.local.piece import Piece
 from imagegen.providers.local.schedulers import shift
+from imagegen.providers.local.stepnets import Steps
 from imagegen.providers.local.text import Embedding, Texts
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class SD3:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._config = parts.config("transformer")
+        self.steps = Steps()
 
     def encode(self, text: str) -> Embedding:
         """Both CLIPs side by side, filled up with zeros to T5's width, then T5; the CLIPs' pooled vectors joined."""
@@ -59,17 +61,22 @@ class SD3:
         import torch
 
         transformer = self._parts.get("transformer")
+        # Asked once: diffusers walks through all of a net's modules to find either.
+        device, dtype = transformer.device, transformer.dtype
         twice = pieces[0].guidance > 1
         rows = [texts.get(piece.prompt) for piece in pieces]
         if twice:
             rows = [texts.get(piece.negative) for piece in pieces] + rows
         tokens, pooled = stacked(rows, self._parts)
-        guidance = factors(pieces, transformer.device)
+        guidance = factors(pieces, device)
+
+        pace = self.steps.pace(transformer)
 
         def predict(latents: Tensor, time: Tensor) -> Tensor:
             both = torch.cat([latents, latents]) if twice else latents
-            made: Tensor = transformer(
-                hidden_states=both.to(transformer.dtype),
+            net, _ = pace.next()
+            made: Tensor = net(
+                hidden_states=both.to(dtype),
                 timestep=time.expand(both.shape[0]),
                 encoder_hidden_states=tokens,
                 pooled_projections=pooled,

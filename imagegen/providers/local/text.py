@@ -42,6 +42,10 @@ class Texts:
         self._bytes = 0
         self.rows = 0
 
+    def __contains__(self, text: str) -> bool:
+        """Whether `text` needs no encoder any more."""
+        return text in self._kept
+
     def get(self, text: str) -> Embedding:
         """The embedding of `text`."""
         found = self._kept.get(text)

@@ -14,7 +14,7 @@ from typing import Any
 
 from imagegen.errors import SettingsError, UsageError
 from imagegen.files import storage_error, write_whole
-from imagegen.providers.local import tinylora
+from imagegen.providers.local import tinycontrol, tinylora
 from imagegen.providers.local import tinyparts as parts
 from imagegen.providers.local.extra import LOCAL
 from imagegen.providers.local.weights import glance
@@ -55,6 +55,18 @@ def write_lora(folder: Path, family: str = "sdxl", rank: int = 4, kohya: bool = 
     except OSError as error:
         raise storage_error(error, folder) from None
     return folder / name
+
+
+def write_control(folder: Path, name: str = "sdxl-canny") -> Path:
+    """Write to `folder`/<name> a random ControlNet for the tiny SDXL that `write` put into `folder`/sdxl, or, as
+    "depth-estimator", a random model that finds depth; its folder. Raises UsageError for a name not in
+    tinycontrol.NAMES."""
+    if name not in tinycontrol.NAMES:
+        raise UsageError(f"no tiny net is called {name!r}", f"there are {', '.join(tinycontrol.NAMES)}")
+    if name not in tinycontrol.NETS:
+        return _written(folder / name, tinycontrol.DepthEstimator)
+    unet = glance(folder / "sdxl").configs["unet"]
+    return _written(folder / name, lambda: tinycontrol.net(name, unet))
 
 
 def _written(folder: Path, maker: Callable[[], Any]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imagegen.providers.local.denoise import Predict, guided
@@ -11,10 +11,14 @@ from imagegen.providers.local.encoders import clip
 from imagegen.providers.local.model import factors, stacked
 from imagegen.providers.local.parts import Parts
 from imagegen.providers.local.piece import Piece
+from imagegen.providers.local.stepnets import Steps
 from imagegen.providers.local.text import Embedding, Texts
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+#: (latents as the UNet sees them, its time, texts, what goes in beside them) -> more arguments for the UNet.
+Hold = Callable[["Tensor", "Tensor", "Tensor", Mapping[str, "Tensor"]], Mapping[str, Any]]
 
 #: The refiner is told how beautiful the picture shall be: its pipeline's own figures.
 _BEAUTY, _UGLINESS = 6.0, 2.5
@@ -26,6 +30,7 @@ class SDXL:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._config = parts.config("unet")
+        self.steps = Steps()
         #: The refiner has one encoder only.
         self._clips = [number for number in ("", "_2") if f"text_encoder{number}" in parts]
 
@@ -51,31 +56,40 @@ class SDXL:
         """Nothing: SDXL's times depend on the steps alone."""
         return {}
 
-    def predictor(self, pieces: Sequence[Piece], texts: Texts) -> Predict:
-        """One UNet call a step, for all of `pieces`."""
+    def predictor(self, pieces: Sequence[Piece], texts: Texts, hold: Hold | None = None) -> Predict:
+        """One UNet call a step, for all of `pieces`. `hold`: a ControlNet's, asked before each call."""
         import torch
 
         unet = self._parts.get("unet")
+        # Asked once: diffusers walks through all of a net's modules to find either.
+        device, dtype = unet.device, unet.dtype
         twice = self._twice(pieces[0])
         rows = [texts.get(piece.prompt) for piece in pieces]
         if twice:
             rows = [self._negative(piece, texts, row) for piece, row in zip(pieces, rows, strict=True)] + rows
         tokens, pooled = stacked(rows, self._parts)
-        added = {"text_embeds": pooled, "time_ids": self._sizes(pieces, twice).to(unet.device, unet.dtype)}
-        guidance = factors(pieces, unet.device)
-        number = self._number(pieces).to(unet.device, unet.dtype) if self._embedded else None
+        added = {"text_embeds": pooled, "time_ids": self._sizes(pieces, twice).to(device, dtype)}
+        guidance = factors(pieces, device)
+        number = self._number(pieces).to(device, dtype) if self._embedded else None
+        prompted = tokens[-len(pieces) :], {name: rows[-len(pieces) :] for name, rows in added.items()}
+        pace = self.steps.pace(unet, twice)
 
         def predict(latents: Tensor, time: Tensor) -> Tensor:
-            both = torch.cat([latents, latents]) if twice else latents
-            made: Tensor = unet(
-                both.to(unet.dtype),
+            net, guides = pace.next()
+            double = twice and guides
+            words, beside = (tokens, added) if double else prompted
+            both = (torch.cat([latents, latents]) if double else latents).to(dtype)
+            more = hold(both, time, words, beside) if hold else {}
+            made: Tensor = net(
+                both,
                 time,
-                encoder_hidden_states=tokens,
+                encoder_hidden_states=words,
                 timestep_cond=number,
-                added_cond_kwargs=added,
+                added_cond_kwargs=beside,
                 return_dict=False,
+                **more,
             )[0].float()
-            return guided(made, guidance) if twice else made
+            return guided(made, guidance) if double else made
 
         return predict
 

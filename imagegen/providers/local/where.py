@@ -10,12 +10,20 @@ from pathlib import Path
 from imagegen.catalog import Catalog
 from imagegen.errors import SettingsError
 from imagegen.providers.local import hub
-from imagegen.providers.local.weights import Weights, glance
+from imagegen.providers.local.controlfolder import CONTROLNET, DEPTH_ESTIMATOR, Control, glance_control, look_control
+from imagegen.providers.local.weights import INDEX, Weights, glance, look
 from imagegen.settings import Settings, hub_folder
 from imagegen.settingvalues import PINNED
 
 #: Models that only help another: name -> what the hub calls it, and its licence.
-HELPERS = {"sdxl-refiner": ("stabilityai/stable-diffusion-xl-refiner-1.0", "CreativeML Open RAIL++-M")}
+HELPERS = {
+    "sdxl-refiner": ("stabilityai/stable-diffusion-xl-refiner-1.0", "CreativeML Open RAIL++-M"),
+    "sdxl-canny": ("diffusers/controlnet-canny-sdxl-1.0", "CreativeML Open RAIL++-M"),
+    "sdxl-depth": ("diffusers/controlnet-depth-sdxl-1.0", "CreativeML Open RAIL++-M"),
+    "depth-estimator": ("Intel/dpt-hybrid-midas", "Apache 2.0"),
+}
+#: Those of them that are no pipeline: name -> kind.
+_CONTROLS = {"sdxl-canny": CONTROLNET, "sdxl-depth": CONTROLNET, "depth-estimator": DEPTH_ESTIMATOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One model: its place, and its weights or the sentence that says why they cannot be used."""
+    """One model: its place, and its weights (a net or depth model: `control`) or the sentence that says why they
+    cannot be used."""
 
     model: str
     repository: str
@@ -38,13 +47,31 @@ class Found:
     place: Place | None
     weights: Weights | None
     problem: str | None
+    control: Control | None = None
 
     @property
     def state(self) -> str:
         """ "ready", "refused" (there, and not to be used) or "missing"."""
-        if self.weights is not None:
+        if self.files is not None:
             return "ready"
         return "refused" if self.place is not None and self.place.folder is not None else "missing"
+
+    @property
+    def files(self) -> Weights | Control | None:
+        """What is there and good, of either kind."""
+        return self.weights or self.control
+
+    @property
+    def family(self) -> str | None:
+        """What it is, for machines."""
+        kind = self.control.kind if self.control else None
+        return self.weights.family.name if self.weights else kind
+
+    @property
+    def title(self) -> str | None:
+        """What it is, for people."""
+        title = self.control.title if self.control else None
+        return self.weights.family.title if self.weights else title
 
 
 def pulled(home: Path) -> Path:
@@ -101,12 +128,27 @@ def survey(book: Catalog, settings: Settings, name: str | None = None) -> Iterat
 def find(model: str, repository: str, license_name: str | None, settings: Settings) -> Found:
     """The weights of `model`, which the hub calls `repository`, looked at but for their digest."""
     where = place(model, repository, settings)
-    weights, problem = None, None
+    weights, control, problem = None, None, None
     if where is None or where.folder is None:
         problem = f"{where.wanted} is not there" if where else None
     else:
         try:
-            weights = glance(where.folder)
+            if model in _CONTROLS:
+                control = _control(where.folder, _CONTROLS[model])
+            else:
+                weights = glance(where.folder)
         except SettingsError as error:
             problem = str(error)
-    return Found(model, repository, license_name, where, weights, problem)
+    return Found(model, repository, license_name, where, weights, problem, control)
+
+
+def looked(folder: Path, digests: Path) -> Weights | Control:
+    """What was pulled into `folder`, whichever it is, with its digest. Raises SettingsError."""
+    return look(folder, digests) if (folder / INDEX).is_file() else look_control(folder, digests)
+
+
+def _control(folder: Path, kind: str) -> Control:
+    found = glance_control(folder)
+    if found.kind != kind:
+        raise SettingsError(f"{folder} is a {found.title}", "`imagegen models pull` knows which is wanted here")
+    return found
