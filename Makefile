@@ -28,6 +28,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.limits
 	$(BIN)/python -m bench.local_plan
+	$(BIN)/python -m bench.local_engine
+	$(BIN)/python -m bench.local_writers
 
 soak: $(VENV)/.dev
 	IMAGEGEN_SOAK=1 $(BIN)/pytest -m soak --timeout 7200

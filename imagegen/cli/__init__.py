@@ -38,6 +38,8 @@ COMMANDS = {
     "review": ("review", "A local page to choose among drafts that wait for a person."),
     "choose": ("choose", "Choose among drafts on the command line."),
     "models": ("models", "The catalogue of models: list, show, check; weights on this machine."),
+    "bench": ("bench", "Measure how fast this machine makes pictures itself."),
+    "lora": ("lora", "Train a LoRA for a brand's style from a folder of pictures."),
     "check": ("check", "Check pictures: sharpness, text, safe content."),
     "cache": ("cache", "The cache on disk: stats, prune, verify, rebuild."),
     "schema": ("schema", "A JSON Schema for editors."),
