@@ -38,10 +38,11 @@ class Scoring(NamedTuple):
 
 
 class OwnWeights(NamedTuple):
-    """A model's weights on this machine: their digest, the steps, guidance and scheduler that they were made for, the
-    schedulers that they take, and the steps and guidance for large numbers (None: no others)."""
+    """A model's weights on this machine: their digest and family, the steps, guidance and scheduler that they were
+    made for, the schedulers that they take, and the steps and guidance for large numbers (None: no others)."""
 
     digest: str
+    family: str
     steps: int
     guidance: float
     scheduler: str
@@ -66,6 +67,17 @@ class Own(Protocol):
 
     def loras(self, model: str, asked: Sequence[Lora]) -> list[OwnLora]:
         """The LoRAs `asked` for. Raises SettingsError."""
+
+    def nets(self, model: str, kind: str) -> dict[str, str]:
+        """The digests of what holds pictures of `model` to the shapes of a control image of `kind`, by their use.
+        Raises SettingsError."""
+
+    def refiner(self, model: str) -> str:
+        """The digest of the refiner that goes on from `model`. Raises SettingsError."""
+
+    def adapters(self, family: str, steps: int, loras: bool, step_cache: object) -> dict[str, str]:
+        """What of the opt-in adapters changes a picture; `step_cache` is the row's own word, None for none. Raises
+        SettingsError for what does not go together."""
 
     @property
     def timed(self) -> int | None:

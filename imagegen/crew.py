@@ -43,10 +43,12 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> Mapping[str
 
     def local() -> Provider:
         from imagegen.providers.local.provider import Local
+        from imagegen.providers.local.studio import Stock
 
         own = OwnModels(settings, catalog, settings.home)
         licenses = {name: model.license for name, model in catalog.models.items()}
-        return Local(own.folder, settings.home, _offers(catalog, LOCAL), settings.local, own.hourly, licenses)
+        stock = Stock(own.folder, settings.home, own.controls(), licenses, own.extras)
+        return Local(stock, settings.local, _offers(catalog, LOCAL), own.hourly)
 
     judges = sorted({judge.provider for judge in catalog.judges.values()})
     return OnDemand[Provider](

@@ -23,8 +23,9 @@ _WORDS = {
 class LocalSettings:
     """How pictures are made here. `device`: "auto" takes the first GPU, else the CPU. `batch`: the most pictures at
     once (None: what fits). `writers`: batches that are compressed and put away while the next is made. What an hour
-    costs: `hourly` in nanodollars, else what the catalogue says of the `gpu`. `deterministic`: pins what can be
-    pinned, so that the same row gives the same bytes on the same machine, whatever else is made with it."""
+    costs: `hourly` in nanodollars, else what the catalogue says of the `gpu`. `quantize`, `accelerate`,
+    `step_cache`: see `imagegen.providers.local.extras`. `deterministic`: pins what can be pinned, so that the same row
+    gives the same bytes on the same machine, whatever else is made with it."""
 
     device: str = "auto"
     dtype: str = "auto"
@@ -33,6 +34,9 @@ class LocalSettings:
     writers: int = 3
     hourly: Nano | None = None
     gpu: str | None = None
+    quantize: str | None = None
+    accelerate: str | None = None
+    step_cache: str | None = None
     deterministic: bool = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
@@ -23,6 +23,10 @@ from imagegen.forecast import speed
 from imagegen.forecast.speed import Device
 from imagegen.ledger import learned, schema
 from imagegen.providers.local import extra, lorafile
+from imagegen.providers.local import extras as extras_of_the_engine
+from imagegen.providers.local.controlfolder import Control, check_fits, look_control
+from imagegen.providers.local.extras import Extras
+from imagegen.providers.local.piece import CONTROLS
 from imagegen.providers.local.reckon import work_of
 from imagegen.providers.local.weights import Weights, look
 from imagegen.providers.local.where import Found, remembered, survey
@@ -87,7 +91,7 @@ class OwnModels:
         recipe, family = self._weights(model).recipe, self._weights(model).family
         bulk = family.bulk if recipe.name == "base" else None
         digest, takes = self._weights(model).digest, family.schedulers
-        return OwnWeights(digest, recipe.steps, recipe.guidance, recipe.scheduler, takes, bulk)
+        return OwnWeights(digest, family.name, recipe.steps, recipe.guidance, recipe.scheduler, takes, bulk)
 
     def loras(self, model: str, asked: Sequence[Lora]) -> list[OwnLora]:
         """The LoRAs that a row asks for with `model`. Raises SettingsError (one line): one is not there, is no LoRA,
@@ -103,6 +107,63 @@ class OwnModels:
             steps = (few.steps, few.guidance, few.scheduler) if few else None
             found.append(OwnLora(digest, each.weight, str(file.path), steps))
         return found
+
+    def nets(self, model: str, kind: str) -> dict[str, str]:
+        """See `imagegen.context.Own`."""
+        if kind not in CONTROLS:
+            raise SettingsError(f"options.local.control is {kind!r}", f"write one of: {', '.join(CONTROLS)}")
+        weights, found = self._weights(model), {}
+        if weights.family.name != "sdxl":
+            raise SettingsError(f"{model} on this machine follows no control image", "sdxl does")
+        net = self._control(f"sdxl-{kind.removesuffix('-map')}")
+        check_fits(net, weights)
+        found["control_net"] = net.digest
+        if kind == "depth":
+            found["depth_model"] = self._control("depth-estimator").digest
+        return found
+
+    def refiner(self, model: str) -> str:
+        """See `imagegen.context.Own`."""
+        if self._weights(model).family.name != "sdxl":
+            raise SettingsError(f"{model} on this machine has no refiner", "sdxl has")
+        return self._weights("sdxl-refiner").digest
+
+    def adapters(self, family: str, steps: int, loras: bool, step_cache: object) -> dict[str, str]:
+        """See `imagegen.context.Own`."""
+        local = self.settings.local
+        extras = self.extras if step_cache is None else replace(self.extras, step_cache=_cache(step_cache))
+        given = [""] if loras else []
+        device, kinds = local.device, {"dtype": local.dtype, "compile": local.compile}
+        if no := extras_of_the_engine.refuses(extras, family, None, device, given, steps=steps, **kinds):
+            raise SettingsError(no)
+        return extras_of_the_engine.key_parts(extras)
+
+    @cached_property
+    def extras(self) -> Extras:
+        """The adapters that the settings ask for. Raises SettingsError."""
+        local = self.settings.local
+        said = {"quantize": local.quantize, "accelerate": local.accelerate, "step_cache": local.step_cache}
+        try:
+            return extras_of_the_engine.extras_of(said)
+        except SettingsError as problem:
+            raise SettingsError(f"local: {problem.what}", problem.todo) from None
+
+    def controls(self) -> dict[str, Path]:
+        """The nets that are here, by what the engine calls them, and their folders."""
+        names = {"canny": "sdxl-canny", "depth": "sdxl-depth", "depth-estimator": "depth-estimator"}
+        here = {use: self.found[name] for use, name in names.items() if name in self.found}
+        places = {use: one.place for use, one in here.items() if one.control is not None}
+        return {use: place.folder for use, place in places.items() if place is not None and place.folder is not None}
+
+    def _control(self, name: str) -> Control:
+        here = self.found.get(name)
+        if here is None or here.place is None or here.place.folder is None or here.control is None:
+            why = here.problem if here and here.problem else "it is not here"
+            raise SettingsError(f"{name}: {why}", f"imagegen models pull {name}")
+        try:
+            return look_control(here.place.folder, remembered(self.settings.home))
+        except StorageError as problem:
+            raise SettingsError(problem.what, problem.todo) from problem
 
     def folder(self, model: str) -> Path:
         """Where the weights of `model` are. Raises SettingsError where they are not, or may not be used."""
@@ -170,3 +231,11 @@ class OwnModels:
             return {}  # whoever needs the ledger says what is wrong with it
         newest = sorted(every, key=lambda each: each.updated)
         return {each.model: each.facts["tflops"] for each in newest if each.facts.get("tflops")}
+
+
+def _cache(said: object) -> str:
+    """A row's own step caching in its canonical form. Raises SettingsError."""
+    try:
+        return extras_of_the_engine.extras_of({"step_cache": said}).step_cache
+    except SettingsError as problem:
+        raise SettingsError(f"options.local.{problem.what}", problem.todo) from None

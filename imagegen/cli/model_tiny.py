@@ -9,14 +9,19 @@ from typing import Any
 
 from imagegen.cli import say
 from imagegen.cli.cache import size_words
-from imagegen.providers.local import tiny, tinycatalog
+from imagegen.providers.local import tiny, tinycatalog, tinycontrol
 from imagegen.providers.local.weights import Weights, glance
 
 
-def write(folder: Path, families: list[str] | None, loras: bool) -> tuple[dict[str, Weights], list[Path]]:
-    """Write the models and, where asked for, a LoRA for each; what is there then."""
+def write(
+    folder: Path, families: list[str] | None, loras: bool, controls: bool = False
+) -> tuple[dict[str, Weights], list[Path]]:
+    """Write the models and, where asked for, a LoRA for each and what holds SDXL to shapes; what is there then."""
     made = tiny.write(folder, families or tiny.USUAL)
     files = [tiny.write_lora(folder, name) for name in made] if loras else []
+    if controls:
+        for name in tinycontrol.NAMES:
+            tiny.write_control(folder, name)
     tinycatalog.write(folder, made)
     return {name: glance(where) for name, where in made.items()}, files
 

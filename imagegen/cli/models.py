@@ -171,12 +171,13 @@ def tiny_weights(
     folder: Annotated[Path, typer.Argument(help="Where; a folder for each model.", show_default=False)],
     family: Annotated[list[str] | None, typer.Option(help="sdxl, sd3, flux, flux2, ... [those four]")] = None,
     loras: Annotated[bool, typer.Option("--loras", help="Also a LoRA with random weights for each.")] = False,
+    controls: Annotated[bool, typer.Option("--controls", help="Also ControlNets for SDXL, and a depth model.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Write, print."""
     from imagegen.cli import model_tiny
 
-    made, files = model_tiny.write(folder.absolute(), family, loras)
+    made, files = model_tiny.write(folder.absolute(), family, loras, controls)
     if not as_json:
         model_tiny.show(folder, made, files)
     for name, weights in made.items() if as_json else ():

@@ -48,11 +48,11 @@ def as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny models that the demo names, as `imagegen models tiny FOLDER --loras` writes them."""
+    """The tiny models that the demo names, as `imagegen models tiny FOLDER --loras --controls` writes them."""
     from imagegen.cli.model_tiny import write
 
     folder = tmp_path_factory.mktemp("tiny")
-    write(folder, ["sdxl", "sd3", "flux"], True)
+    write(folder, ["sdxl", "sdxl-refiner", "sd3", "flux"], True, True)
     return folder
 
 

@@ -186,6 +186,71 @@ def test_what_cannot_be_made_is_refused_while_planning(here: LocalPlace, more: d
     assert said in ended.err
 
 
+HELPED = {
+    "plain": {},
+    "canny": {"control": "inputs/mug.png"},
+    "weak": {"control": "inputs/mug.png", "options": {"local": {"control_scale": 0.1}}},
+    "depth": {"control": "inputs/mug.png", "options": {"local": {"control": "depth"}}},
+    "refined": {"refiner": True},
+    "later": {"refiner": True, "options": {"local": {"refine_at": 0.5}}},
+    "cached": {"options": {"local": {"step_cache": "deepcache:2"}}},
+}
+NETS = {name: f"tiny/{name}" for name in ("sdxl", "sdxl-refiner", "sdxl-canny", "sdxl-depth", "depth-estimator")}
+
+
+def test_what_helps_a_model_changes_its_picture_and_its_key(here: LocalPlace) -> None:
+    """Nets at two strengths, depth that is found, the refiner at two shares, step caching: every row another picture
+    under another Key; the sidecar names what helped."""
+    rows = [row("mug", **more) | {"id": name, "seed": 1} for name, more in HELPED.items()]
+    manifest = here.manifest(rows, weights=NETS, defaults={"model": "sdxl", "steps": 5})
+    ended = here.run(manifest)
+    assert ended.states == dict.fromkeys(HELPED, "made"), ended.err
+    assert len({line["key"] for line in here.results().values()}) == len(HELPED)
+    assert len(set(here.pictures().values())) == len(HELPED)
+    assert here.facts("weak")["control"]["scale"] == 0.1
+    assert here.facts("depth")["control"]["depth_weights"]
+    assert here.facts("later")["refiner"]["at"] == 0.5
+    assert here.facts("cached")["step_cache"] == "deepcache:2"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"control": "inputs/mug.png"}, "sdxl-canny: it is not here; imagegen models pull sdxl-canny"),
+        ({"control": "inputs/mug.png", "options": {"local": {"control": "lines"}}}, "canny, depth, canny-map"),
+        ({"refiner": True}, "imagegen models pull sdxl-refiner"),
+        ({"options": {"local": {"control_scale": 1}}}, "means nothing without control"),
+        ({"control": "inputs/mug.png", "options": {"local": {"control_scale": 9}}}, "from 0 to 2"),
+        ({"options": {"local": {"step_cache": "taylorseer"}}}, "taylorseer"),
+        ({"options": {"local": {"step_cash": "deepcache"}}}, "did you mean step_cache"),
+        ({"model": "flux-dev", "control": "inputs/mug.png"}, "cannot follow a control image"),
+    ],
+)
+def test_what_is_not_here_or_does_not_fit_is_refused(here: LocalPlace, more: dict[str, Any], said: str) -> None:
+    ended = here.run(here.manifest([row("mug", **more)]))
+    assert ended.code == 2
+    assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    ("local", "said"),
+    [
+        ({"quantize": "int4"}, "local: quantize is 'int4'"),
+        ({"compile": "fast"}, "local.compile is 'fast'; write one of: auto, eager, regional, full"),
+        ({"device": "gpu"}, "local.device is 'gpu'"),
+        ({"colour": "red"}, "local.colour is unknown"),
+        ({"accelerate": "tensorrt"}, "tensorrt"),
+    ],
+)
+def test_settings_that_cannot_be(here: LocalPlace, local: dict[str, Any], said: str) -> None:
+    """One line and exit 2, before anything is made."""
+    here.configure(local)
+    ended = here.run(here.manifest([row("mug")]))
+    assert (ended.code, ended.states) == (2, {}), ended.err
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
 def test_lane_auto_makes_here_what_is_cheaper_here(here: LocalPlace) -> None:
     """Among the models of the row's list; what is wanted within a day goes to who makes many at once, and so does all
     where this machine is dearer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +18,9 @@ def piece_of(request: Request, inputs: Mapping[str, bytes], digests: Digests) ->
     SettingsError for a LoRA file that was changed since it was planned, StorageError for one that is gone."""
     image = inputs[request.images[0]] if request.images else None
     mask = inputs[request.mask] if request.mask else None
-    for data in (image, mask):
+    shapes = inputs[request.control_image] if request.control_image else None
+    said = json.loads(request.options or "{}")
+    for data in (image, mask, shapes):
         if data is not None:
             inspect(data)  # one that cannot be read must not take the rest of its batch with it
     return Piece(
@@ -33,6 +36,10 @@ def piece_of(request: Request, inputs: Mapping[str, bytes], digests: Digests) ->
         mask=mask,
         strength=request.strength,
         loras=tuple((_lora(digest, inputs, digests), weight) for digest, weight in request.loras),
+        control=request.control or "",
+        control_image=shapes,
+        control_scale=said.get("control_scale", 1.0),
+        refine_at=said.get("refine_at"),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 from imagegen.domain.given import NOT_LOOKED_AT, Given
@@ -26,29 +25,22 @@ from imagegen.providers.local.digests import Digests
 from imagegen.providers.local.piece import Flaw, Piece, Pixels
 from imagegen.providers.local.pieces import piece_of
 from imagegen.providers.local.reckon import work_of
-from imagegen.providers.local.studio import Studio
+from imagegen.providers.local.studio import Stock, Studio
 from imagegen.providers.local.where import remembered
 
 _HOUR = 3600
 
 
 class Local:
-    """This machine. `folder_of` says where a model's weights are (raises SettingsError), `home` is the tool's own
-    folder; `hourly` what an hour costs in nanodollars (None: the price of each model in the catalogue holds);
-    `licenses`: model -> the licence of its weights."""
+    """This machine. `stock` is what it works with, `hourly` what an hour costs in nanodollars (None: the price of each
+    model in the catalogue, by its offer, holds)."""
 
     def __init__(
-        self,
-        folder_of: Callable[[str], Path],
-        home: Path,
-        offers: Mapping[str, Offer],
-        settings: LocalSettings,
-        hourly: Nano | None = None,
-        licenses: Mapping[str, str] = {},
+        self, stock: Stock, settings: LocalSettings, offers: Mapping[str, Offer], hourly: Nano | None = None
     ) -> None:
-        self._offers, self._settings, self._hourly = offers, settings, hourly
-        self._studio = Studio(folder_of, home, settings, licenses)
-        self._digests = Digests(remembered(home))
+        self._offers, self._hourly = offers, hourly
+        self._studio = Studio(stock, settings)
+        self._digests = Digests(remembered(stock.home))
         self._speeds: dict[str, list[float]] = {}
         self._memory: Any = None
         self._limits = Limits(max_batch=self._studio.batch, concurrency=1, writers=settings.writers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import json
+from collections.abc import Hashable, Iterator, Mapping
 
 from imagegen.domain.given import Given
 from imagegen.domain.request import Request
@@ -19,6 +20,8 @@ def refusal(request: Request, given: Mapping[str, Given]) -> str | None:
         return f"{request.model} on this machine has no safety setting; leave out safety, or use accept: {{safe: true}}"
     if request.mask is not None and not request.images:
         return "a mask says which part of a picture is painted anew; give an image"
+    if request.control is not None and request.control_image is None:
+        return f"control: {request.control} keeps to the shapes of a picture; give a control image"
     if request.strength is not None and not request.images:
         return "strength says how much of a picture is forgotten; give an image, or leave it out"
     if request.width is None or request.height is None or request.width % _STEP or request.height % _STEP:
@@ -59,4 +62,11 @@ def shared(request: Request) -> Hashable:
         request.control,
         request.refiner,
         request.step_cache,
+        *_options(request),
     )
+
+
+def _options(request: Request) -> Iterator[tuple[str, object]]:
+    """What the options fix for a whole batch: how strongly a net holds, each row has of its own."""
+    said = json.loads(request.options or "{}")
+    yield from sorted((name, value) for name, value in said.items() if name != "control_scale")
