@@ -31,7 +31,7 @@ def binding(project: Project, like: Mapping[str, Any] | None = None) -> Project:
         return project
     listed = project.settings.providers or project.catalog.providers()
     assumed = frozenset(like["enabled"] if like else listed)
-    return replace(project, context=replace(project.context, enabled=assumed))
+    return replace(project, context=replace(project.context, enabled=assumed, own=None))
 
 
 def head(project: Project, output: Path, beside: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def providers(settings: Settings, catalog: Catalog, clock: Clock) -> Mapping[str
 
         own = OwnModels(settings, catalog, settings.home)
         licenses = {name: model.license for name, model in catalog.models.items()}
-        stock = Stock(own.folder, settings.home, own.controls(), licenses, own.extras)
+        stock = Stock(own.folders(), settings.home, own.controls(), licenses, own.extras)
         return Local(stock, settings.local, _offers(catalog, LOCAL), own.hourly)
 
     judges = sorted({judge.provider for judge in catalog.judges.values()})

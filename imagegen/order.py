@@ -11,6 +11,7 @@ from imagegen.domain.money import Nano
 from imagegen.domain.request import Key
 from imagegen.listener import Listener
 from imagegen.planned import Planned
+from imagegen.selection import Selection, Shard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +28,17 @@ class Order:
     retry_unknown: bool = False
     redo: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
+    shard: Shard | None = None
     limit: int | None = None
     brought: frozenset[Key] | None = None
     collects: bool = False
     max_failures: int | None = None
     step_summary: Path | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
+
+    def selection(self) -> Selection:
+        """The rows that it is about, to be asked once per row."""
+        return Selection(self.only, self.limit, self.shard)
 
 
 class Watcher(Listener, Protocol):

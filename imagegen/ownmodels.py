@@ -148,6 +148,11 @@ class OwnModels:
         except SettingsError as problem:
             raise SettingsError(f"local: {problem.what}", problem.todo) from None
 
+    def folders(self) -> dict[str, Path]:
+        """Where the weights of every model are that is here."""
+        ready = {name: one.place for name, one in self.found.items() if one.weights is not None}
+        return {name: place.folder for name, place in ready.items() if place is not None and place.folder is not None}
+
     def controls(self) -> dict[str, Path]:
         """The nets that are here, by what the engine calls them, and their folders."""
         names = {"canny": "sdxl-canny", "depth": "sdxl-depth", "depth-estimator": "depth-estimator"}

@@ -26,10 +26,17 @@ from imagegen.wiring import Project
 def write_work_list(project: Project, order: Order, kit: Kit, run: str, watcher: Watcher) -> None:
     """Write the whole plan into the work list. Raises UsageError when planning refuses rows."""
     refused, keyless, handed, seq, seen = 0, 0, 0, 0, set[str]()
-    able, selection, held = bool(project.context.enabled), Selection(order.only, order.limit), project.keeper()
+    able, selection, held = (
+        bool(project.context.enabled),
+        order.selection(),
+        project.keeper(),
+    )
     with kit.ledger.reading() as reader:
         shelf = runplan.shelf_of(project, order, kit, reader)
-        wanted, unwanted = Selection(order.only, order.limit), doomed(project.context, runplan.asking(kit.providers))
+        wanted, unwanted = (
+            order.selection(),
+            doomed(project.context, runplan.asking(kit.providers)),
+        )
         rows = project.supplied(order.refetch, wanted, lambda: _heed(kit), watcher.note, unwanted)
         planned = runplan.planned(project, order, kit, shelf, rows)
         while items := list(islice(planned, CHUNK)):

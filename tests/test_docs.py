@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 import typer
 
-from imagegen.cli import COMMANDS
+from imagegen.cli import COMMANDS, model_tiny
 from imagegen.domain.row import Accept, Lora, Row
 from imagegen.errors import Exit
 from imagegen.manifest.header import Budget, Header, ImportTable, Output, RenditionSpec, Source
@@ -300,6 +300,8 @@ def test_shipped_manifests_validate_and_plan(manifest: Path, tmp_path: Path, for
     shutil.copytree(manifest.parent, folder)
     for name, text in TABLES.items():
         (folder / name).write_text(text, encoding="utf-8")
+    if "tiny/catalog.yaml" in manifest.read_text(encoding="utf-8"):
+        model_tiny.write(folder / "tiny", ["sdxl", "sd3", "flux"], True, True)
     for command in ("validate", "plan"):
         env = {"PATH": os.environ["PATH"], "IMAGEGEN_HOME": str(tmp_path / "home")}
         done = forker.run([command, manifest.name], env=env, cwd=folder)

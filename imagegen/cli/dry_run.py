@@ -14,11 +14,12 @@ def dry_run(manifest: Path, said: dict[str, Any], output: Path, redo: list[str],
     from imagegen.errors import Exit
     from imagegen.estimate import Totals
     from imagegen.preview import planning
-    from imagegen.selection import Selection
+    from imagegen.selection import Selection, shard_of
     from imagegen.wiring import open_project
 
     project = open_project(manifest, said["flags"], set_fields=said["set_fields"], allow_retired=said["allow_retired"])
-    rows = Selection(frozenset(said["only"]), said["limit"]).rows(project.manifest.rows())
+    shard = shard_of(said["shard"]) if said.get("shard") else None
+    rows = Selection(frozenset(said["only"]), said["limit"], shard).rows(project.manifest.rows())
     totals, held = Totals(), project.keeper()
     with planning(project, output, rows, reroute=reroute, redo=frozenset(redo)) as planned:
         remarks = put_lines(((each, totals.add(each)) for picture in planned for each in held([picture])), as_json)

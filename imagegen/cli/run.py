@@ -61,6 +61,9 @@ def run(
     redo: Annotated[list[str] | None, typer.Option(metavar="ID", help="Make this row anew, whatever is there.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="ID|TAG", help="Make only rows of this id or tag.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Make only the first N of these rows.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Make only the I-th of N parts, for N machines.")
+    ] = None,
     reroute: Annotated[
         bool, typer.Option("--reroute", help="Make rows anew that would go to another model now.")
     ] = False,
@@ -101,6 +104,7 @@ def run(
         "refetch": refetch,
         "only": only or [],
         "limit": limit,
+        "shard": shard,
         "max_failures": max_failures,
         "yes": yes,
     }
@@ -131,6 +135,7 @@ def carry_out(
     """Run `project` and tell of it, `watcher` where one is given; the exit code."""
     from imagegen.cli.watch import Bar, Json, Watcher
     from imagegen.order import Order
+    from imagegen.selection import shard_of
     from imagegen.session import execute, parts_of
     from imagegen.settings import step_summary
 
@@ -149,6 +154,7 @@ def carry_out(
         retry_unknown=retry_unknown,
         redo=frozenset(redo),
         only=frozenset(said.get("only") or ()),
+        shard=shard_of(said["shard"]) if said.get("shard") else None,
         limit=said.get("limit"),
         max_failures=said["max_failures"],
         step_summary=step_summary(),

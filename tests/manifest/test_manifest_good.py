@@ -185,6 +185,7 @@ def test_the_heading_is_read(tmp_path: Path) -> None:
         "providers": ("openai",),
         "concurrency": {"openai": 8},
         "catalog": [str(tmp_path / "mine.yaml")],
+        "weights": None,
     }
 
 

@@ -57,7 +57,8 @@ class LocalPlace:
     @property
     def env(self) -> dict[str, str]:
         """All that a run sees."""
-        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "IMAGEGEN_HOME": str(self.home), **self.keys}
+        paths = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "IMAGEGEN_HOME": str(self.home)}
+        return {**paths, "OMP_NUM_THREADS": "1", **self.keys}
 
     def call(self, *arguments: str) -> Ended:
         """The program, from its start to its end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,35 @@ def test_what_cannot_be_made_is_refused_while_planning(here: LocalPlace, more: d
     ended = here.run(here.manifest([row("mug", **more)]))
     assert ended.code == 2
     assert said in ended.err
+
+
+def test_two_devices_make_what_one_makes(here: LocalPlace) -> None:
+    """A process for each; under --deterministic the same bytes, and none is left when the run is over."""
+    rows = [row(f"mug {n} {size}", size=size) for n in range(3) for size in ("64x64", "96x64")]
+    other = LocalPlace(here.folder.with_name("other"), here.models, here.driver)
+    other.configure({"device": ["cpu", "cpu"], "batch": 2})
+    wanted = LocalPlace(here.folder.with_name("wanted"), here.models, here.driver)
+    wanted.configure({"batch": 2})
+    for place in (other, wanted):
+        ended = place.run(place.manifest(rows), "--deterministic")
+        assert ended.code == 0, ended.err
+    assert other.pictures() == wanted.pictures()
+    assert len(other.pictures()) == 6
+    left = subprocess.run(["pgrep", "-f", "imagegen.providers.local.worker"], capture_output=True, check=False)
+    assert not left.stdout
+
+
+def test_shards_share_the_rows(here: LocalPlace) -> None:
+    """Each row is in one of them, the same each time; a part that cannot be is one line."""
+    manifest = here.manifest([row(f"mug {n}") for n in range(12)])
+    parts = [set(here.run(manifest, "--shard", f"{n}/3", "--dry-run").rows) for n in (1, 2, 3)]
+    assert sum(map(len, parts)) == len(set().union(*parts)) == 12
+    assert all(parts)
+    made = here.run(manifest, "--shard", "2/3")
+    assert set(made.rows) == parts[1]
+    wrong = here.run(manifest, "--shard", "4/3")
+    assert wrong.code == 2
+    assert "error: --shard '4/3' is no part of a whole; write the second of four as 2/4" in wrong.err
 
 
 HELPED = {

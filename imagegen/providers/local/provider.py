@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -22,6 +23,7 @@ from imagegen.picture import BadPicture
 from imagegen.providers import Limits, Slip
 from imagegen.providers.local import extra, png, rules
 from imagegen.providers.local.digests import Digests
+from imagegen.providers.local.fleet import Fleet, WorkerDied
 from imagegen.providers.local.piece import Flaw, Piece, Pixels
 from imagegen.providers.local.pieces import piece_of
 from imagegen.providers.local.reckon import work_of
@@ -39,15 +41,17 @@ class Local:
         self, stock: Stock, settings: LocalSettings, offers: Mapping[str, Offer], hourly: Nano | None = None
     ) -> None:
         self._offers, self._hourly = offers, hourly
-        self._studio = Studio(stock, settings)
+        devices = settings.devices
+        settings = replace(settings, device=devices[0]) if len(devices) == 1 else settings
+        self._studio = Fleet(stock, settings, devices) if len(devices) > 1 else Studio(stock, settings)
         self._digests = Digests(remembered(stock.home))
         self._speeds: dict[str, list[float]] = {}
         self._memory: Any = None
-        self._limits = Limits(max_batch=self._studio.batch, concurrency=1, writers=settings.writers)
+        self._limits = Limits(max_batch=self._studio.batch, concurrency=len(devices), writers=settings.writers)
 
     @property
     def limits(self) -> Limits:
-        """One batch at a time; others are put away meanwhile."""
+        """One batch at a time on each device; others are put away meanwhile."""
         return self._limits
 
     def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
@@ -87,6 +91,9 @@ class Local:
             pictures = self._studio.make(batch[0], pieces)
         except (SettingsError, StorageError) as problem:
             yield from (Failed(key(request), _said(problem)) for request in batch)
+            return
+        except WorkerDied as problem:  # because of these pictures, it may be: others go on
+            yield from (Failed(key(request), f"{problem}; run again") for request in batch)
             return
         except RuntimeError as problem:  # what torch says of a device that failed
             why = f"the device failed: {' '.join(str(problem).split())[:200]}; run again"

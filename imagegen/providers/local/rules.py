@@ -26,7 +26,9 @@ def refusal(request: Request, given: Mapping[str, Given]) -> str | None:
         return "strength says how much of a picture is forgotten; give an image, or leave it out"
     if request.width is None or request.height is None or request.width % _STEP or request.height % _STEP:
         return f"{request.width}x{request.height} cannot be made here: edges are multiples of {_STEP}"
-    steps = request.steps or 0
+    steps = request.steps
+    if steps is None:
+        return None  # nobody looked at the weights, which say how many they want
     if steps < 1:
         return f"{steps} steps make no picture; ask for 1 or more"
     strength = strength_of(request)

@@ -32,10 +32,10 @@ REFINER = "sdxl-refiner"
 
 @dataclass(frozen=True)
 class Stock:
-    """What is here to work with. `folder_of` says where a model's weights are (raises SettingsError); `controls` are
-    the nets' folders by what the engine calls them; `licenses`: model -> the licence of its weights."""
+    """What is here to work with. `folders`: model -> where its weights are; `controls` are the nets' folders by what
+    the engine calls them; `licenses`: model -> the licence of its weights."""
 
-    folder_of: Callable[[str], Path]
+    folders: Mapping[str, Path]
     home: Path
     controls: Mapping[str, Path] = field(default_factory=dict)
     licenses: Mapping[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Studio:
     def __init__(self, stock: Stock, settings: LocalSettings) -> None:
         self._stock, self._settings = stock, settings
         self.tell: Callable[[str], None] = lambda text: None
-        self.batch = ladder(settings.batch or _usual(settings))[0]
+        self.batch = most_at_once(settings)
         self._frugal: Frugal | None = None
         self._setup: _Setup | None = None
         self._left, self._shapes = 0, 1
@@ -137,7 +137,9 @@ class Studio:
         return Frugal(engine, known=stock.home / "memory.json", batch=batch, tell=self._say)
 
     def _weights(self, model: str, digest: str | None) -> Weights:
-        weights = look(self._stock.folder_of(model), remembered(self._stock.home))
+        if model not in self._stock.folders:
+            raise SettingsError(f"the weights of {model} are not here any more", f"imagegen models pull {model}")
+        weights = look(self._stock.folders[model], remembered(self._stock.home))
         if weights.digest != digest:
             raise SettingsError(f"the weights of {model} were changed since it was planned", "run again")
         return weights
@@ -157,8 +159,9 @@ class Studio:
             write_whole(path, json.dumps([*told, model]).encode())
 
 
-def _usual(settings: LocalSettings) -> int:
-    """Pictures handed over at once where nobody says. Whether there is a GPU is guessed: torch, which knows, takes
-    seconds to import."""
-    gpu = settings.device.startswith("cuda") or (settings.device == "auto" and shutil.which("nvidia-smi") is not None)
-    return CPU_BATCH if settings.deterministic or not gpu else GPU_BATCH
+def most_at_once(settings: LocalSettings) -> int:
+    """The most pictures handed over at once. Whether there is a GPU is guessed: torch, which knows, takes seconds to
+    import."""
+    some = settings.device in ("auto", "all") and shutil.which("nvidia-smi") is not None
+    gpu = some or settings.device.startswith("cuda")
+    return ladder(settings.batch or (CPU_BATCH if settings.deterministic or not gpu else GPU_BATCH))[0]
