@@ -91,8 +91,10 @@ def _about_hands(items: Sequence[Planned]) -> list[Planned]:
 
 
 def _needs_key(item: Planned) -> bool:
-    """Whether a refused picture may only lack a key, whichever; a row that names its provider says which one."""
-    return item.row.provider in (None, "openai") and not staging.by_hand(item)
+    """Whether a refused picture may only lack a key, whichever; a row that names its provider, or this
+    machine, says what it lacks."""
+    keyed = item.row.provider in (None, "openai") and item.row.lane != "local"
+    return keyed and not staging.by_hand(item)
 
 
 def _heed(kit: Kit) -> None:

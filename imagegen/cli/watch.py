@@ -102,7 +102,7 @@ class Watcher:
         rate = self.done / max(0.001, time.monotonic() - self._began)
         left = f", {_duration((self.total - self.done) / rate)} left" if rate and self.done < self.total else ""
         of = f" of {show(self.budget)}" if self.budget else ""
-        return f"{self.done:,} of {self.total:,}, {rate:.1f} images/s, {show(self.spent)}{of} spent{left}"
+        return f"{self.done:,} of {self.total:,}, {_pace(rate)}, {show(self.spent)}{of} spent{left}"
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -271,3 +271,8 @@ def _duration(seconds: float) -> str:
     from imagegen.report.tally import duration
 
     return duration(seconds)
+
+
+def _pace(rate: float) -> str:
+    """`rate` in pictures a second, as people say it: by the minute where it is slow."""
+    return f"{rate:.1f} images/s" if rate >= 1 else f"{60 * rate:.1f} images/min"

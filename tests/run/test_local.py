@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import struct
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.run.cloudrun import ROOT
 from tests.run.localrun import DEMO, LocalPlace
 
 
@@ -93,6 +96,38 @@ def test_an_hour_has_a_price(here: LocalPlace) -> None:
     half = here.call("cost-estimate", str(here.manifest([row("jug", steps=2)])), "--json")
     cost, less = (float(each.events[-1]["cost_usd"]) for each in (told, half))
     assert 0 < less < cost < 2.1 * less
+
+
+def test_without_words_of_the_row_the_guides_pairs_hold(here: LocalPlace) -> None:
+    """30 steps at 7.5 for single pictures, 25 at 7.0 for large numbers. The licence is said once in a home."""
+    rows = [row("one"), row("many", use_case="bulk", size="64x64", fit="cover")]
+    first = here.run(here.manifest(rows, defaults={"model": "sdxl"}))
+    said = {name: (here.facts(name)["steps"], here.facts(name)["guidance"]) for name in ("one", "many")}
+    assert said == {"one": (30, 7.5), "many": (25, 7.0)}
+    again = here.run(here.manifest([row("other")]))
+    assert ["under this licence" in ended.err for ended in (first, again)] == [True, False]
+
+
+def test_without_torch_it_is_one_line(here: LocalPlace, tmp_path: Path) -> None:
+    """The same installation without torch: the row is refused with the command that installs it."""
+    import typer
+
+    site = tmp_path / "site"
+    site.mkdir()
+    for package in Path(typer.__file__).parents[1].iterdir():
+        if package.name != "torch":
+            (site / package.name).symlink_to(package)
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "imagegen", *here.arguments(here.manifest([row("mug")]))],
+        env=here.env | {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}"},
+        cwd=here.folder,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 2
+    assert 'needs the extra local: pip install "imagegen-batch[local]"' in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_budget_holds_here_too(here: LocalPlace) -> None:

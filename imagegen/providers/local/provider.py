@@ -75,15 +75,23 @@ class Local:
         if lacking := extra.LOCAL.missing():
             yield from (Failed(key(request), lacking, stops_provider=True) for request in batch)
             return
+        able = []
+        for request in batch:
+            if refusal := self.refuses(request):
+                yield Failed(key(request), refusal)
+            else:
+                able.append(request)
+        if not able:
+            return
         slip.sending()
         pieces: dict[str, Piece] = {}
-        for request in batch:
+        for request in able:
             try:
                 pieces[key(request)] = piece_of(request, inputs, self._digests)
             except (BadPicture, SettingsError, StorageError) as problem:
                 yield Failed(key(request), _said(problem))
         if pieces:
-            yield from self._made([request for request in batch if key(request) in pieces], list(pieces.values()))
+            yield from self._made([request for request in able if key(request) in pieces], list(pieces.values()))
 
     def _made(self, batch: Sequence[Request], pieces: Sequence[Piece]) -> Iterator[Outcome]:
         began = time.monotonic()
