@@ -1,66 +1,76 @@
-"""Writers beside the device: PNG files of real size while the next picture is made.
+"""Writers beside the device: what `run` takes where pictures are compressed and put away while the next are made.
 
-    python -m bench.local_writers [--turns 3] [--writers 4]
+    python -m bench.local_writers [--turns 3] [--writers 3]
 
-The device is a sleep of 0.1, 0.7 or 2.1 s a picture (an H100 at four steps, an H100 and an A100 at thirty); the PNGs
-are real, 1024x1024, as the engine's writers make them. Serial is the guide's loop, at Pillow's usual level. Goal:
-within 10 % of the slower of both stages alone. The writers are `overlapped` below: a pool of threads and a bounded
-queue, in place of the run's own loop.
+The device is a sleep of 0.1, 0.7 or 2.1 s a picture (an H100 at four steps, an H100 and an A100 at thirty); all the
+rest is real: the run's loop, PNGs of 1024x1024, the cache, the output folder and the ledger. Serial is the guide's
+loop: make, save at Pillow's usual level, make. Goal: within 10 % of the slower of both stages alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bench.local_engine import check_load
-from bench.local_jobs import save
+from imagegen import pool, session, wiring
+from imagegen.clock import SystemClock
+from imagegen.domain.given import NOT_LOOKED_AT, Given
+from imagegen.domain.outcome import Charge, LateArtifact, Made, Outcome
+from imagegen.domain.request import Request, key
+from imagegen.order import Order
+from imagegen.providers import Limits, Slip
+from imagegen.providers.local import png
 
 #: Seconds a picture -> pictures to make.
-STAGES = {0.1: 40, 0.7: 12, 2.1: 6}
+STAGES = {0.1: 100, 0.7: 20, 2.1: 8}
 EDGE = 1024
 #: Share above the slower stage that is allowed.
 GOAL = 0.10
-#: Pictures that may wait for a writer, for each of them: more would only take memory.
-WAITING = 2
 
 
-def overlapped(pictures: Iterable[Any], write: Callable[[int, Any], None], writers: int) -> int:
-    """Take `pictures` one by one, as the device makes them, and let `writers` threads write them. No more wait than
-    WAITING for each writer; the device waits then. How many there were, when all are written. What `write` raises is
-    raised here."""
-    room = threading.BoundedSemaphore(WAITING * writers)
-    number = 0
+class Device:
+    """A provider that sleeps for so many `seconds` a picture, with one device and `writers` beside it."""
 
-    def one(which: int, picture: Any) -> None:
-        try:
-            write(which, picture)
-        finally:
-            room.release()
+    def __init__(self, shown: Any, seconds: float, writers: int) -> None:
+        self._shown, self._seconds = shown, seconds
+        self.limits = Limits(max_batch=1, concurrency=1, writers=writers)
 
-    with ThreadPoolExecutor(writers) as pool:
-        under_way = []
-        for number, picture in enumerate(pictures, 1):
-            room.acquire()
-            under_way.append(pool.submit(one, number, picture))
-        for each in under_way:
-            each.result()
-    return number
+    def refuses(self, request: Request, given: Mapping[str, Given] = NOT_LOOKED_AT) -> str | None:
+        """Nothing."""
+        return None
+
+    def shares(self, request: Request) -> Hashable:
+        """All share."""
+        return ()
+
+    def generate(self, batch: Sequence[Request], inputs: Mapping[str, bytes], slip: Slip) -> Iterator[Outcome]:
+        """Sleep, and hand over pixels that others compress."""
+        slip.sending()
+        for request in batch:
+            time.sleep(self._seconds)
+            artifact = LateArtifact(lambda: png.encode(self._shown), "image/png", {})
+            yield Made(key(request), artifact, Charge(0, "price"))
 
 
-def device(picture: Any, seconds: float, count: int) -> Iterator[Any]:
-    """`count` pictures, each after so many seconds."""
-    for _ in range(count):
-        time.sleep(seconds)
-        yield picture
+class Quiet:
+    """Hears what happens and says nothing."""
+
+    every_row = False
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *given: None
+
+    def bug(self, error: BaseException) -> None:
+        """There should be none."""
+        raise error
 
 
 def picture() -> Any:
@@ -74,30 +84,45 @@ def picture() -> Any:
     return np.clip(smooth + random.integers(-4, 5, smooth.shape), 0, 255).astype(np.uint8)
 
 
-def timed(call: Callable[[], Any]) -> float:
-    """Seconds of `call`."""
+def run(place: Path, device: Device, count: int) -> float:
+    """Seconds of a run of `count` rows on `device`, from the plan to the report."""
+    name = f"r{time.time_ns()}"
+    manifest = place / f"{name}.csv"
+    rows = [f"{name}-{number},{name} {number},gpt-image-2.5-flare,{EDGE}x{EDGE}" for number in range(count)]
+    manifest.write_text("\n".join(["id,prompt,model,size", *rows]), encoding="utf-8")
+    project = wiring.open_project(manifest, {})
+    parts = session.Parts(
+        store=wiring.open_store(project.settings.home),
+        providers={"openai": device},
+        hands=lambda which, size: pool.Threads(size, which),
+        clock=SystemClock(),
+        signal=lambda: None,
+    )
     began = time.perf_counter()
-    call()
+    summary = session.execute(project, Order(output=place / name, yes=True), parts, Quiet())
+    if summary.counts.get("made") != count:
+        raise RuntimeError(f"{summary.counts} of {count}")
     return time.perf_counter() - began
 
 
-def turn(shown: Any, seconds: float, count: int, writers: int, folder: Path) -> dict[str, float]:
-    """Each way once: seconds."""
+def serial(shown: Any, seconds: float, count: int, folder: Path) -> float:
+    """The guide's loop."""
+    from PIL import Image
 
-    def write(number: int, array: Any) -> None:
-        save(array, folder / f"{number}.png")
+    began = time.perf_counter()
+    for number in range(count):
+        time.sleep(seconds)
+        Image.fromarray(shown).save(folder / f"serial-{number}.png")
+    return time.perf_counter() - began
 
-    def serial() -> None:
-        from PIL import Image
 
-        for number, array in enumerate(device(shown, seconds, count)):
-            Image.fromarray(array).save(folder / f"serial-{number}.png")
-
+def turn(shown: Any, seconds: float, count: int, writers: int, place: Path) -> dict[str, float]:
+    """Each way once: seconds. Putting away alone is a run on a device that needs no time."""
     return {
-        "serial": timed(serial),
-        "overlapped": timed(lambda: overlapped(device(shown, seconds, count), write, writers)),
-        "device alone": timed(lambda: list(device(shown, seconds, count))),
-        "writers alone": timed(lambda: overlapped([shown] * count, write, writers)),
+        "serial": serial(shown, seconds, count, place),
+        "run": run(place, Device(shown, seconds, writers), count),
+        "device alone": seconds * count,
+        "putting away alone": run(place, Device(shown, 0.0, writers), count),
     }
 
 
@@ -105,30 +130,25 @@ def main() -> None:
     """Every stage and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--writers", type=int, default=3)
     asked = parser.parse_args()
     shown = picture()
-    with tempfile.TemporaryDirectory() as place:
-        level = {name: timed(partial(write_once, shown, Path(place), name)) for name in (1, 6)}
-        size = (Path(place) / "1.png").stat().st_size / 1e6
-        print(f"one PNG of {EDGE}x{EDGE}: {level[6]:.3f} s at level 6, {level[1]:.3f} s at level 1 ({size:.1f} MB)")
-        print(f"simulated device, {asked.writers} writer threads; goal: {GOAL:.0%} above the slower stage at most")
+    began = time.perf_counter()
+    size = len(png.encode(shown)) / 1e6
+    print(f"one PNG of {EDGE}x{EDGE}: {time.perf_counter() - began:.3f} s at level {png.LEVEL} ({size:.1f} MB)")
+    print(f"simulated device, {asked.writers} writers beside it; goal: {GOAL:.0%} above the slower stage at most")
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+        place = Path(folder)
+        os.environ |= {"IMAGEGEN_HOME": str(place / "home"), "OPENAI_API_KEY": "sk-none"}
         for seconds, count in STAGES.items():
             check_load()
-            turns = [turn(shown, seconds, count, asked.writers, Path(place)) for _ in range(asked.turns)]
+            turns = [turn(shown, seconds, count, asked.writers, place) for _ in range(asked.turns)]
             middle = {name: statistics.median(each[name] for each in turns) for name in turns[0]}
-            slower = max(middle["device alone"], middle["writers alone"])
+            slower = max(middle["device alone"], middle["putting away alone"])
             print(f"  {seconds:g} s a picture, {count} pictures")
             for name, taken in middle.items():
                 each = ", ".join(f"{took[name]:.2f}" for took in turns)
-                print(f"    {name:16}{taken:8.2f} s   {taken / slower:6.3f}x the slower stage   ({each})")
-
-
-def write_once(shown: Any, folder: Path, level: int) -> None:
-    """One PNG at `level`."""
-    from PIL import Image
-
-    Image.fromarray(shown).save(folder / f"{level}.png", "PNG", compress_level=level)
+                print(f"    {name:20}{taken:8.2f} s   {taken / slower:6.3f}x the slower stage   ({each})")
 
 
 if __name__ == "__main__":
