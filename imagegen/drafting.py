@@ -16,6 +16,7 @@ from imagegen.domain.given import Given
 from imagegen.domain.inputs import Inputs
 from imagegen.domain.judge import Judging
 from imagegen.domain.model import Finish
+from imagegen.domain.queue import LOCAL
 from imagegen.domain.request import canonical, digest
 from imagegen.domain.row import Place, Row
 from imagegen.errors import UsageError
@@ -134,6 +135,7 @@ def _draft_row(row: Row, shape: dict[str, Any]) -> Row:
     asked: dict[str, Any] = {name: None for name in _NOT_DRAFTED if name != "needs_text"}
     asked |= {"prompt": said(row), "needs_text": False, "fit": "cover", "strategy": "plain"}
     asked |= {"provider": PLACEHOLDER if row.provider == PLACEHOLDER else None, "aspect_ratio": None}
+    asked["lane"] = LOCAL if row.lane == LOCAL else None  # what must not leave this machine is not drafted elsewhere
     return row.model_copy(update=asked | shape)
 
 
@@ -143,8 +145,6 @@ def _dearness(drafts: Blueprint) -> tuple[bool, int]:
     return bool(drafts.refusal) or price is None, price or 0
 
 
-#: What is made of a draft is made as any picture is, and waited for.
-_PLAIN: dict[str, Any] = {"strategy": "plain", "lane": "live"}
 #: Fields of a row that say nothing about its drafts.
 _NOT_DRAFTED = (
     "use_case", "subject", "needs_text", "text", "model", "quality", "tier", "size", "accept", "lane", "format",
@@ -161,7 +161,9 @@ def _refine(row: Row, place: Place, context: Context, plain: Blueprint) -> tuple
         note = BY_PROMPT.format(model=chosen.model.name)
         return replace(plain, notes=(*plain.notes, note)), False
     named = chosen.model.name if row.provider == PLACEHOLDER else f"{chosen.offer.provider}/{chosen.model.name}"
-    copy = row.model_copy(update={"model": named, "quality": chosen.quality, "image": DRAFT} | _PLAIN)
+    # What is made of a draft is made as any picture is, and waited for.
+    plainly = {"strategy": "plain", "lane": LOCAL if chosen.offer.provider == LOCAL else "live"}
+    copy = row.model_copy(update={"model": named, "quality": chosen.quality, "image": DRAFT} | plainly)
     found = _planned(copy, place, context)
     if found.refusal or found.choice is None:
         return found, True

@@ -301,7 +301,7 @@ def test_shipped_manifests_validate_and_plan(manifest: Path, tmp_path: Path, for
     for name, text in TABLES.items():
         (folder / name).write_text(text, encoding="utf-8")
     if "tiny/catalog.yaml" in manifest.read_text(encoding="utf-8"):
-        model_tiny.write(folder / "tiny", ["sdxl", "sd3", "flux"], True, True)
+        model_tiny.write(folder / "tiny", ["sdxl", "sd3", "flux", "flux2"], True, True)
     for command in ("validate", "plan"):
         env = {"PATH": os.environ["PATH"], "IMAGEGEN_HOME": str(tmp_path / "home")}
         done = forker.run([command, manifest.name], env=env, cwd=folder)

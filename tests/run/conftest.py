@@ -52,7 +52,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from imagegen.cli.model_tiny import write
 
     folder = tmp_path_factory.mktemp("tiny")
-    write(folder, ["sdxl", "sdxl-refiner", "sd3", "flux"], True, True)
+    write(folder, ["sdxl", "sdxl-refiner", "sd3", "flux", "flux2"], True, True)
     return folder
 
 
