@@ -197,9 +197,11 @@ def _about(planned: Planned) -> dict[str, Any]:
     if base and base.stands_for:
         about["stands_for"] = base.stands_for
         about["real"] = blueprint.real(row)
-    if planned.state == "buy" and planned.draft.inputs and not planned.draft.inputs.unknown:
+    # Of what is there already, a rule may want another attempt.
+    asks = planned.state == "buy" or (planned.state == "cached" and row.accept is not None)
+    if asks and planned.draft.inputs and not planned.draft.inputs.unknown:
         about["inputs"] = dict(planned.draft.inputs.files)
-    if planned.state == "buy" and blueprint.loras:
+    if asks and blueprint.loras:
         about["loras"] = dict(blueprint.loras)
     if base and base.width:
         about["size"] = [base.width, base.height]

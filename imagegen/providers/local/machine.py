@@ -48,7 +48,7 @@ def device_of(wanted: str) -> str:
     not there."""
     import torch
 
-    wanted = wanted.split(",")[0]  # of several, and of all, the first
+    wanted = wanted.partition(",")[0]  # of several, and of all, the first
     if wanted in ("auto", "all"):
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if wanted.startswith("cuda"):

@@ -8,7 +8,13 @@ from pathlib import Path
 from imagegen.files import storage_error, write_whole
 
 #: Tiny model -> the catalogue's model that it stands in for, where the catalogue lets this machine make it.
-STANDS_FOR = {"sdxl": "sdxl", "sd3": "sd-3.5-large", "flux": "flux-dev", "flux-schnell": "flux-schnell", "flux2": "flux-2-klein-4b"}
+STANDS_FOR = {
+    "sdxl": "sdxl",
+    "sd3": "sd-3.5-large",
+    "flux": "flux-dev",
+    "flux-schnell": "flux-schnell",
+    "flux2": "flux-2-klein-4b",
+}
 
 _HEAD = """\
 # For the tiny models in this folder, which paint noise: name it in a manifest as `catalog: {name}`.
