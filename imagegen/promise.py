@@ -17,6 +17,7 @@ from imagegen.blueprint import PLACEHOLDER
 from imagegen.context import Context
 from imagegen.domain.drafts import numbers
 from imagegen.domain.money import nano, plain, show
+from imagegen.domain.queue import LOCAL
 from imagegen.domain.request import canonical
 from imagegen.domain.row import Place, Placed, Row
 from imagegen.errors import ManifestError, UsageError
@@ -183,7 +184,7 @@ class Promise:
         model, offer = chosen.model, chosen.offer
         if now.enabled is not None and offer.provider not in now.enabled:
             why = now.missing.get(offer.provider, "not listed under providers")
-            todo = f"set {why.removeprefix('no ')}" if why.startswith("no ") else ""
+            todo = f"set {why.removeprefix('no ')}" if why.startswith("no ") and offer.provider != LOCAL else ""
             what = f"is to be bought from {offer.provider}, which is not enabled ({why})"
             return what, todo
         if model.gone(now.today, offer) and not now.allow_retired and offer.provider not in now.served_elsewhere:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from imagegen.catalog import Catalog
 from imagegen.doctor.finding import Finding, note, ok, problem
+from imagegen.domain.queue import LOCAL
 from imagegen.dotenv import read_dotenv
 from imagegen.errors import SettingsError
 from imagegen.settings import KEY_VARIABLES, Settings
@@ -76,7 +77,7 @@ def providers(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
         mend = "add one to a catalogue file, with an offer by that name: docs/providers/compatible.md"
         yield note("providers", f"{name}: no model of the catalogue is served there ({place})", mend)
     if not enabled:
-        lacking = [why.removeprefix("no ") for why in missing.values() if why.startswith("no ")]
+        lacking = [why.removeprefix("no ") for name, why in missing.items() if why.startswith("no ") and name != LOCAL]
         mend = f"set {' or '.join(lacking)}; placeholders need no key: --provider placeholder" if lacking else ""
         yield problem("providers", "none can be called", mend or "list one under `providers`")
 
