@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagegen.domain.words import pictures
 from imagegen.errors import SettingsError
 
 MODES = ("eager", "regional", "full")
@@ -60,11 +61,11 @@ def choose(wanted: str, rows_left: int, seconds_eager: float, *, graphs: int = 1
     needs = {mode: rows_left * seconds_eager / SPEED[mode] + graphs * COMPILE_SECONDS[mode] for mode in MODES}
     best = min(MODES, key=lambda mode: needs[mode])
     saved = needs["eager"] - needs[best]
-    left = f"{rows_left:,} pictures at {seconds_eager:.2f} s"
+    left = f"{pictures(rows_left)} at {seconds_eager:.2f} s"
     if best == "eager":
         pays = break_even(seconds_eager, "regional", graphs=graphs)
-        return Choice(best, f"not compiled: {left} are left, and compiling pays from about {pays:,} pictures on")
-    return Choice(best, f"compiled ({best}): {left} are left, which should save about {_span(saved)}")
+        return Choice(best, f"not compiled: {left} left; compiling pays from about {pays:,} on")
+    return Choice(best, f"compiled ({best}): {left} left, which should save about {_span(saved)}")
 
 
 def break_even(seconds_eager: float, mode: str, *, graphs: int = 1) -> int:

@@ -260,7 +260,8 @@ class Engine:
         compiler = self._backend != "inductor" or compiling.has_compiler()
         choice = compiling.choose(wanted, rows_left or 0, self._seconds, graphs=graphs, compiler=compiler)
         self._mode = choice.mode
-        self._tell(choice.why)
+        pinned = wanted != self._wanted
+        self._tell(choice.why.replace("as asked", "because of --deterministic") if pinned else choice.why)
         for name in (self.weights.family.denoiser, "vae"):
             if self.parts.loaded(name):
                 self._compile(name, self.parts.get(name))
