@@ -80,6 +80,10 @@ class Own(Protocol):
         SettingsError for what does not go together."""
 
     @property
+    def speeds(self) -> Mapping[str, float]:
+        """TFLOP/s as learned here, by model and weights."""
+
+    @property
     def timed(self) -> int | None:
         """What an hour here costs (nanodollars), where pictures are priced by the time that they take."""
 

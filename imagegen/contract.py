@@ -12,6 +12,7 @@ from typing import Any
 
 from imagegen.domain.model import Finish
 from imagegen.domain.money import Nano, plain
+from imagegen.domain.queue import LOCAL
 from imagegen.domain.request import canonical
 from imagegen.estimate import Counted, Totals
 from imagegen.planfile import FORMAT, Writer
@@ -39,9 +40,12 @@ def head(project: Project, output: Path, beside: Path) -> dict[str, Any]:
     `beside`, where the plan will lie."""
     manifest, settings, context = project.manifest, project.settings, project.context
     enabled = context.enabled if context.enabled is not None else project.catalog.providers()
+    # Prices here follow from them, and every run learns them anew.
+    speeds = {"local_speeds": dict(context.own.speeds)} if context.own is not None and LOCAL in enabled else {}
     return {
         "imagegen_plan": FORMAT,
         "manifest": str(manifest.path),
+        "beside": _relative(manifest.path.absolute().parent, beside),
         "manifest_sha256": _digest(manifest.path),
         "planned_on": context.today.isoformat(),
         "planned_at": context.moment.isoformat(timespec="seconds"),
@@ -52,6 +56,7 @@ def head(project: Project, output: Path, beside: Path) -> dict[str, Any]:
         "allow_retired": context.allow_retired,
         "enabled": sorted(enabled),
         "elsewhere": sorted(settings.addresses),
+        **speeds,
         "output": output.as_posix(),
         "header": manifest.header.model_dump(mode="json", include=_CARRIED, exclude_defaults=True),
     }

@@ -106,8 +106,9 @@ def _refused(refusal: str) -> Drafting:
 
 
 def _refusal(row: Row, strategy: Strategy) -> str:
-    if row.image is not None:
-        return "draft_refine begins with a prompt alone; take `image` out, or use strategy: plain"
+    given = next((name for name in ("image", "control") if getattr(row, name) is not None), None)
+    if given:
+        return f"draft_refine begins with a prompt alone; take `{given}` out, or use strategy: plain"
     if not strategy.models:
         return "these routes name no models for drafts; give them strategies: {draft_refine: {models: [...]}}"
     return ""

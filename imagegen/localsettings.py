@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -88,6 +89,11 @@ def gpus() -> tuple[str, ...]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ()
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")  # those that somebody keeps for himself are not ours
+    if shown is not None:
+        named = [each.strip() for each in shown.split(",")]
+        ends = next((at for at, each in enumerate(named) if each in ("", "-1")), len(named))  # as CUDA reads it
+        return tuple(f"cuda:{number}" for number in range(ends))
     try:
         said = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):

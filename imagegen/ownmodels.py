@@ -27,7 +27,7 @@ from imagegen.providers.local import extras as extras_of_the_engine
 from imagegen.providers.local.controlfolder import Control, check_fits, look_control
 from imagegen.providers.local.extras import Extras
 from imagegen.providers.local.piece import CONTROLS
-from imagegen.providers.local.reckon import work_of
+from imagegen.providers.local.reckon import learned_as, work_of
 from imagegen.providers.local.weights import Weights, look
 from imagegen.providers.local.where import Found, remembered, survey
 from imagegen.settings import Settings
@@ -39,11 +39,13 @@ _HOUR = 3600
 
 @dataclass(frozen=True)
 class OwnModels:
-    """The models that run here. `beside`: the folder that paths of LoRAs are counted from."""
+    """The models that run here. `beside`: the folder that paths of LoRAs are counted from. `planned`: the speeds that a
+    plan was made with, which hold for all of it whatever its own pictures taught since; None: the last learned."""
 
     settings: Settings
     catalog: Catalog
     beside: Path
+    planned: Mapping[str, float] | None = None
 
     @cached_property
     def found(self) -> Mapping[str, Found]:
@@ -210,7 +212,7 @@ class OwnModels:
     def seconds(self, request: Request) -> float | None:
         """How long a picture should take here: by the speed of the last ones, else by what is forecast for the GPU that
         the settings name; None where neither is known."""
-        learned_speed, work = self._speeds.get(request.model), work_of(request)
+        learned_speed, work = self.speeds.get(learned_as(request)), work_of(request)
         if work is None:
             return None
         if learned_speed:
@@ -224,11 +226,13 @@ class OwnModels:
     @property
     def timed(self) -> Nano | None:
         """`hourly`, where estimates are of the time that pictures take; else None."""
-        return self.hourly if self._speeds or self.settings.local.gpu else None
+        return self.hourly if self.speeds or self.settings.local.gpu else None
 
     @cached_property
-    def _speeds(self) -> dict[str, float]:
-        """Model -> TFLOP/s as learned."""
+    def speeds(self) -> Mapping[str, float]:
+        """Model and weights, see `learned_as` -> TFLOP/s as learned."""
+        if self.planned is not None:
+            return self.planned
         try:
             with schema.looking(self.settings.home / "ledger.db") as reader:
                 every = learned.everything(reader, LOCAL) if reader else []

@@ -70,7 +70,9 @@ def duration(
     lines = [line for line in totals.by("model") if line.paid and not line.is_placeholder]
     providers = dict.fromkeys(line.provider for line in lines if line.provider != HANDOFF)  # nobody knows how long
     paces = [
-        _own_machine(lines, hourly) if name == LOCAL and hourly else _provider(name, lines, catalog, settings)
+        _own_machine(lines, hourly, len(settings.local.devices))
+        if name == LOCAL and hourly
+        else _provider(name, lines, catalog, settings)
         for name in providers
     ]
     cost, paid = sum(line.cost for line in lines), sum(line.paid for line in lines)
@@ -97,12 +99,12 @@ def clock(seconds: float) -> str:
     return f"{round(seconds / DAY):,} days"
 
 
-def _own_machine(lines: Sequence[Line], hourly: Nano) -> Pace:
-    """One batch after the other: the time is what is paid for."""
+def _own_machine(lines: Sequence[Line], hourly: Nano, devices: int) -> Pace:
+    """One batch after the other on each of so many `devices`: the time of each is what is paid for."""
     here = [line for line in lines if line.provider == LOCAL]
     seconds, made = sum(line.cost for line in here) * HOUR / hourly, sum(line.paid for line in here)
     why = f"{LOCAL} sets the pace: {counted(made, 'picture')}, about {seconds / made:.2g} s each"
-    return Pace(seconds, "concurrency", why, LOCAL)
+    return Pace(seconds / devices, "concurrency", why, LOCAL)
 
 
 def _provider(name: str, lines: Sequence[Line], catalog: Catalog, settings: Settings) -> Pace:

@@ -54,8 +54,15 @@ class PlannedRows(Manifest):
 
     def settings(self) -> dict[str, Any]:
         """The settings of the plan: the manifest's own, and the catalogue files that it was made with."""
-        beside = Path(self.plan.head["manifest"]).absolute().parent
-        return super().settings() | {"catalog": self._catalogs() or None, "weights": self.weights(beside)}
+        return super().settings() | {"catalog": self._catalogs() or None, "weights": self.weights(self.beside)}
+
+    @property
+    def beside(self) -> Path:
+        """The manifest's folder, which paths in its rows are counted from, wherever the run is started."""
+        said = self.plan.head.get("beside")
+        if said is None:  # a plan of an earlier version
+            return Path(self.plan.head["manifest"]).absolute().parent
+        return Path(os.path.normpath(self.path.absolute().parent / said))
 
     def bound(self, flags: Mapping[str, Any], set_fields: Mapping[str, Any]) -> dict[str, Any]:
         """`flags`, and above all what the plan decides. Raises UsageError for a flag that says it differently."""

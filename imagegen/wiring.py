@@ -147,10 +147,10 @@ def _open_plan(
     rows.check_catalog(catalog.digest)
     _check_names(settings, catalog)
     now = context_of(settings, catalog, routes, allow_retired=allow_retired, today=today)
-    sources = Sources(Path(rows.plan.head["manifest"]).absolute().parent, settings.home, settings.picture_hosts)
+    sources = Sources(rows.beside, settings.home, settings.picture_hosts)
     calls = _calls(settings, path)
     now = replace(now, renditions=rows.header.output.made_renditions, inputs=sources.resolve, calls=calls)
-    own = OwnModels(settings, catalog, Path(rows.plan.head["manifest"]).absolute().parent)
+    own = OwnModels(settings, catalog, rows.beside, rows.plan.head.get("local_speeds"))
     now = _with_own(replace(now, lane=rows.header.lane), own)
     return Project(rows, settings, catalog, routes, rows.as_planned(now), Promise(rows.plan, now), sources)
 

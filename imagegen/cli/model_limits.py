@@ -78,6 +78,8 @@ def _words(facts: Mapping[str, Any]) -> str:
     """What is known, in words."""
     rate, at_once, used = facts.get("images_per_minute"), facts.get("at_once"), facts.get("used")
     said = [f"{rate:,.1f} images a minute"] if isinstance(rate, int | float) else []
+    speed = facts.get("tflops")
+    said += [f"{speed:,.2g} TFLOP/s"] if isinstance(speed, int | float) else []
     said += [f"{counted(at_once, 'call')} at once"] if isinstance(at_once, int) else []
     said += [f"silent until {_time(facts['silent_until'])}"] if _time(facts.get("silent_until")) else []
     said += [f"{counted(used.get('images', 0), 'image')} on {facts.get('day')}"] if isinstance(used, dict) else []

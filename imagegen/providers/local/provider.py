@@ -26,7 +26,7 @@ from imagegen.providers.local.digests import Digests
 from imagegen.providers.local.fleet import Fleet, WorkerDied
 from imagegen.providers.local.piece import Flaw, Piece, Pixels
 from imagegen.providers.local.pieces import piece_of
-from imagegen.providers.local.reckon import work_of
+from imagegen.providers.local.reckon import learned_as, work_of
 from imagegen.providers.local.studio import Stock, Studio
 from imagegen.providers.local.where import remembered
 
@@ -138,7 +138,7 @@ class Local:
     def _learn(self, request: Request, seconds: float) -> None:
         work = work_of(request)
         if work and seconds > 0:
-            self._speeds.setdefault(request.model, []).append(work.tflop / seconds)
+            self._speeds.setdefault(learned_as(request), []).append(work.tflop / seconds)
 
     def close(self) -> None:
         """Free the device."""

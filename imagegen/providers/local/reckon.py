@@ -7,6 +7,11 @@ from imagegen.forecast import flops
 from imagegen.forecast.flops import Work
 
 
+def learned_as(request: Request) -> str:
+    """The name that the speed of its pictures is kept by: other weights of the same model have another."""
+    return f"{request.model} {(request.weights or '')[:8]}".strip()
+
+
 def work_of(request: Request) -> Work | None:
     """The work that the picture of `request` is; None where that is not known of its model."""
     if request.width is None or request.height is None or request.steps is None:
