@@ -212,7 +212,7 @@ class OwnModels:
     def seconds(self, request: Request) -> float | None:
         """How long a picture should take here: by the speed of the last ones, else by what is forecast for the GPU that
         the settings name; None where neither is known."""
-        learned_speed, work = self.speeds.get(learned_as(request)), work_of(request)
+        learned_speed, work = self.speeds.get(learned_as(request, self.settings.local.device)), work_of(request)
         if work is None:
             return None
         if learned_speed:

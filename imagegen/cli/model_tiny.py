@@ -50,7 +50,8 @@ def show(folder: Path, made: Mapping[str, Weights], loras: list[Path]) -> None:
     put("Random weights: they paint noise, quickly, and cost nothing. To use them, say in a manifest:")
     for line in _snippet(folder, made):
         say.put(say.visible(f"  {line}"), sys.stdout)
-    say.info("next: imagegen run manifests/local-demo.yaml, which does so")
+    if folder.parts[-2:] == ("manifests", "tiny"):
+        say.info("next: imagegen run manifests/local-demo.yaml, which does so")
 
 
 def _snippet(folder: Path, made: Mapping[str, Weights]) -> list[str]:

@@ -16,7 +16,7 @@ from imagegen.errors import SettingsError
 from imagegen.localsettings import LocalSettings, local_settings
 from imagegen.providers.local.fleet import Fleet, WorkerDied, _environment
 from imagegen.providers.local.piece import Piece, Pixels
-from imagegen.providers.local.studio import Stock, Studio
+from imagegen.providers.local.studio import Done, Stock, Studio
 from imagegen.providers.local.weights import look
 from tests.local.engines import Workshop
 
@@ -47,9 +47,9 @@ def _asked(stock: Stock, prompt: str) -> tuple[Request, list[Piece]]:
 
 
 def _bytes(made: object) -> list[bytes]:
-    assert isinstance(made, list)
-    assert all(isinstance(each, Pixels) for each in made)
-    return [each.array.tobytes() for each in made]
+    assert isinstance(made, Done)
+    assert all(isinstance(each, Pixels) for each in made.pictures)
+    return [each.array.tobytes() for each in made.pictures if isinstance(each, Pixels)]
 
 
 def _pids(fleet: Fleet) -> list[int]:
@@ -108,7 +108,7 @@ def test_what_a_process_refuses_comes_through(fleet: Fleet, stock: Stock) -> Non
 def test_a_process_sees_its_own_gpu_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """GPUs are counted among those that the caller may see."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
-    monkeypatch.setenv("MY_SECRET_THING", "canary")
+    monkeypatch.setenv("DATABASE_URL", "postgres://me:canary@host")
     assert "canary" not in str({k: v for k, v in _environment("cpu").items() if k != "PYTEST_CURRENT_TEST"})
     assert _environment("cuda:1")["CUDA_VISIBLE_DEVICES"] == "1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")

@@ -101,10 +101,10 @@ def _at(here: LocalPlace, folder: Path) -> LocalPlace:
 
 
 def test_the_speed_of_other_weights_says_nothing() -> None:
-    """Tiny weights stand in for a model under its name."""
+    """Tiny weights stand in for a model under its name; another device has another speed."""
     real, tiny = (Request(provider="local", model="sdxl", prompt="", weights=name * 64) for name in "ab")
-    assert learned_as(real) != learned_as(tiny)
-    assert learned_as(real).startswith("sdxl ")
+    assert len({learned_as(real, "cpu"), learned_as(tiny, "cpu"), learned_as(real, "cuda")}) == 3
+    assert learned_as(real, "cpu").startswith("sdxl ")
 
 
 @pytest.mark.parametrize(

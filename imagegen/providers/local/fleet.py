@@ -6,7 +6,6 @@ A process talks in frames over its standard input and output: see `worker`. It g
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +17,19 @@ from imagegen.domain.request import Request
 from imagegen.errors import SettingsError, StorageError
 from imagegen.localsettings import LocalSettings
 from imagegen.providers.local.frames import read, write
-from imagegen.providers.local.piece import Flaw, Piece, Pixels
-from imagegen.providers.local.studio import Stock, most_at_once
+from imagegen.providers.local.piece import Piece
+from imagegen.providers.local.studio import Done, Stock, most_at_once
 
 #: How often a batch is begun: a device that fails twice over the same pictures fails because of them.
 TRIES = 2
-_LIKE_A_KEY = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
+#: Variables that a device's process sees, and how the names of others begin that it sees: no key is called so.
+_SEEN = frozenset(
+    {
+        *("PATH", "HOME", "USER", "TMPDIR", "TEMP", "TMP", "LANG", "SYSTEMROOT", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
+        *("CC", "CXX", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "IMAGEGEN_HOME"),
+    }
+)
+_SEEN_AS = ("LC_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "OMP_", "MKL_", "TORCH", "PYTORCH_", "TRITON_", "PYTHON")
 
 
 class WorkerDied(RuntimeError):
@@ -44,7 +50,7 @@ class Fleet:
         for worker in self._all:
             worker.expects = -(-pictures // len(self._all)), shapes
 
-    def make(self, request: Request, pieces: Sequence[Piece]) -> list[Pixels | Flaw]:
+    def make(self, request: Request, pieces: Sequence[Piece]) -> Done:
         """As Studio.make, on a device that is free, best on one that has the model already. Raises WorkerDied."""
         worker = self._take(request.weights or "")
         try:
@@ -87,7 +93,7 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
 
-    def make(self, request: Request, pieces: Sequence[Piece], say: Callable[[str], None]) -> list[Pixels | Flaw]:
+    def make(self, request: Request, pieces: Sequence[Piece], say: Callable[[str], None]) -> Done:
         process = self._process or self._started()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -98,7 +104,7 @@ class _Worker:
             if kind == "told":
                 say(f"{self.device}: {said}")
             elif kind == "made":
-                made: list[Pixels | Flaw] = said
+                made: Done = said
                 return made
             else:
                 raise _raised(kind, *said)
@@ -145,7 +151,7 @@ class _Worker:
 
 def _environment(device: str) -> dict[str, str]:
     """What the process of `device` sees: no keys, and of several GPUs its own alone."""
-    seen = {name: value for name, value in os.environ.items() if not _LIKE_A_KEY.search(name)}
+    seen = {name: value for name, value in os.environ.items() if name in _SEEN or name.startswith(_SEEN_AS)}
     seen["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     return seen | _visible(device, os.environ)
 

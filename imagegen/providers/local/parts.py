@@ -7,6 +7,7 @@ must be among those that the family allows.
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,6 +39,8 @@ class Parts:
         self.loading = ""
         self._finish = finish
         self._loaded: dict[str, Any] = {}
+        #: Seconds that loading took in all.
+        self.spent = 0.0
 
     def __contains__(self, name: str) -> bool:
         """Whether the weights have component `name` at all."""
@@ -51,9 +54,9 @@ class Parts:
     def get(self, name: str) -> Any:
         """Component `name`; loaded on first use. Raises SettingsError when the weights lack it or it does not load."""
         if name not in self._loaded:
-            self.loading = name
+            self.loading, began = name, time.monotonic()
             self._loaded[name] = self._load(name)
-            self.loading = ""
+            self.loading, self.spent = "", self.spent + time.monotonic() - began
         return self._loaded[name]
 
     def loaded(self, name: str) -> bool:

@@ -6,7 +6,6 @@ first of them, not before.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
@@ -40,7 +39,7 @@ class Local:
     def __init__(
         self, stock: Stock, settings: LocalSettings, offers: Mapping[str, Offer], hourly: Nano | None = None
     ) -> None:
-        self._offers, self._hourly = offers, hourly
+        self._offers, self._hourly, self._device = offers, hourly, settings.device
         devices = settings.devices
         settings = replace(settings, device=devices[0]) if len(devices) == 1 else settings
         self._studio = Fleet(stock, settings, devices) if len(devices) > 1 else Studio(stock, settings)
@@ -94,9 +93,8 @@ class Local:
             yield from self._made([request for request in able if key(request) in pieces], list(pieces.values()))
 
     def _made(self, batch: Sequence[Request], pieces: Sequence[Piece]) -> Iterator[Outcome]:
-        began = time.monotonic()
         try:
-            pictures = self._studio.make(batch[0], pieces)
+            pictures, seconds = self._studio.make(batch[0], pieces)
         except (SettingsError, StorageError) as problem:
             yield from (Failed(key(request), _said(problem)) for request in batch)
             return
@@ -107,7 +105,6 @@ class Local:
             why = f"the device failed: {' '.join(str(problem).split())[:200]}; run again"
             yield from (Failed(key(request), why, stops_provider=True) for request in batch)
             return
-        seconds = time.monotonic() - began
         sound = sum(isinstance(picture, Pixels) for picture in pictures)
         self._learn(batch[0], seconds / len(batch))
         for request, picture in zip(batch, pictures, strict=True):
@@ -117,7 +114,7 @@ class Local:
                 yield Made(key(request), _artifact(picture, seconds / sound), self._charge(request, seconds / sound))
 
     def _charge(self, request: Request, seconds: float) -> Charge:
-        """The time that it took, at what an hour costs; without that the catalogue's price."""
+        """The time that it took without loading, at what an hour costs; without that the catalogue's price."""
         if self._hourly is not None:
             return Charge(ceil(seconds * self._hourly / _HOUR), "time")
         offer = self._offers.get(request.model)
@@ -129,7 +126,7 @@ class Local:
         self._memory = memory
 
     def keep(self) -> None:
-        """Write down the speed that was seen: the middle one, since a first batch loads and compiles."""
+        """Write down the speed that was seen: the middle one, since a first batch compiles."""
         for model, seen in self._speeds.items():
             if self._memory is not None:
                 self._memory.keep(model, {"tflops": sorted(seen)[len(seen) // 2]})
@@ -138,7 +135,7 @@ class Local:
     def _learn(self, request: Request, seconds: float) -> None:
         work = work_of(request)
         if work and seconds > 0:
-            self._speeds.setdefault(learned_as(request), []).append(work.tflop / seconds)
+            self._speeds.setdefault(learned_as(request, self._device), []).append(work.tflop / seconds)
 
     def close(self) -> None:
         """Free the device."""

@@ -7,9 +7,10 @@ from imagegen.forecast import flops
 from imagegen.forecast.flops import Work
 
 
-def learned_as(request: Request) -> str:
-    """The name that the speed of its pictures is kept by: other weights of the same model have another."""
-    return f"{request.model} {(request.weights or '')[:8]}".strip()
+def learned_as(request: Request, device: str) -> str:
+    """The name that the speed of its pictures on `device`, as the settings say it, is kept by: other weights of the
+    same model have another."""
+    return f"{request.model} {(request.weights or '')[:8]} {device}"
 
 
 def work_of(request: Request) -> Work | None:

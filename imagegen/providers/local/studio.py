@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagegen.domain.request import Request
 from imagegen.errors import SettingsError
@@ -42,6 +43,13 @@ class Stock:
     extras: Extras = PLAIN
 
 
+class Done(NamedTuple):
+    """Pictures, and the seconds that they took; what loading the model took is not counted."""
+
+    pictures: list[Pixels | Flaw]
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Setup:
     """What an engine was built with."""
@@ -74,16 +82,17 @@ class Studio:
         """So many `pictures` are to come, in so many shapes."""
         self._left, self._shapes = pictures, max(1, shapes)
 
-    def make(self, request: Request, pieces: Sequence[Piece]) -> list[Pixels | Flaw]:
+    def make(self, request: Request, pieces: Sequence[Piece]) -> Done:
         """The pictures of `pieces`, all like `request`. Raises SettingsError: its weights are gone, were changed or
         cannot be used."""
         frugal = self._frugal_of(request)
         made: list[Pixels | Flaw] = []
+        began, loading = time.monotonic(), frugal.engine.parts.spent
         for part in self._parts(frugal, pieces):
             rows = pieces[len(made) : len(made) + part.rows]
             made += frugal.make(rows, part.padded_to, rows_left=max(self._left, len(rows)), graphs=self._shapes)
             self._left -= len(rows)
-        return made
+        return Done(made, time.monotonic() - began - (frugal.engine.parts.spent - loading))
 
     def close(self) -> None:
         """Free the device."""
