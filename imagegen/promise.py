@@ -113,7 +113,9 @@ def planned_rows(path: Path) -> PlannedRows:
     """The plan file at `path` in the place of a manifest. Raises ManifestError where it is not as it was written."""
     plan = open_plan(path)
     header = Header.model_validate(plan.head["header"])
-    return PlannedRows(path, header, _notes(plan), (), Maker({}, {}), plan)
+    rows = PlannedRows(path, header, [], (), Maker({}, {}), plan)
+    rows.notes.extend(_notes(plan, rows.beside / Path(plan.head["manifest"]).name))
+    return rows
 
 
 @dataclass(frozen=True)
@@ -232,11 +234,10 @@ def _price(cost: int | None) -> str:
     return "an unknown price" if cost is None else show(cost)
 
 
-def _notes(plan: PlanFile) -> list[str]:
-    """What differs from the day of the plan without changing what is done."""
+def _notes(plan: PlanFile, manifest: Path) -> list[str]:
+    """What differs from the day of the plan, on which it was made of `manifest`, without changing what is done."""
     import hashlib
 
-    manifest = Path(plan.head["manifest"])
     try:
         with manifest.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -244,4 +245,4 @@ def _notes(plan: PlanFile) -> list[str]:
         return []  # a plan is enough without its manifest
     if digest == plan.head.get("manifest_sha256"):
         return []
-    return [f"{manifest} has changed since the plan was made; the plan is what counts"]
+    return [f"{plan.head['manifest']} has changed since the plan was made; the plan is what counts"]
