@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bench.limits import Quiet
 from bench.local_engine import check_load
 from imagegen import pool, session, wiring
 from imagegen.clock import SystemClock
@@ -58,19 +59,6 @@ class Device:
             time.sleep(self._seconds)
             artifact = LateArtifact(lambda: png.encode(self._shown), "image/png", {})
             yield Made(key(request), artifact, Charge(0, "price"))
-
-
-class Quiet:
-    """Hears what happens and says nothing."""
-
-    every_row = False
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *given: None
-
-    def bug(self, error: BaseException) -> None:
-        """There should be none."""
-        raise error
 
 
 def picture() -> Any:

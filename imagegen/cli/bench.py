@@ -59,6 +59,7 @@ def bench_local(
 ) -> int:
     """Find the weights, measure, print, write."""
     from imagegen.cli import bench_local as work
+    from imagegen.cli.amounts import dollars
 
     asked = work.Flags(
         model,
@@ -69,7 +70,7 @@ def bench_local(
         pictures,
         device,
         dtype,
-        work.dollars(hourly),
+        dollars("--hourly", hourly),
         gpu,
     )
     with work.files(write, markdown) as keep, work.weights(asked, tiny, catalog) as there:

@@ -16,7 +16,7 @@ from imagegen import settings
 from imagegen.catalog import Catalog
 from imagegen.catalog.gpus import named
 from imagegen.cli import say
-from imagegen.domain.money import Nano, nano
+from imagegen.domain.money import Nano
 from imagegen.domain.row import pixels
 from imagegen.errors import SettingsError, UsageError
 from imagegen.files import storage_error, write_whole
@@ -37,8 +37,6 @@ from imagegen.providers.local.where import survey
 
 #: More pictures at once than any GPU holds: a slip of the key.
 MOST_AT_ONCE = 1024
-#: Dollars that no hour costs, in nanodollars.
-_MOST = 10**18
 #: Of the catalogue's models, the tiny one that has its architecture.
 _TINY = {
     "sd-3.5-large": "sd3",
@@ -93,19 +91,6 @@ def batches(text: str) -> tuple[int, ...]:
     if not words or not all(re.fullmatch("[1-9][0-9]{0,3}", word) and int(word) <= MOST_AT_ONCE for word in words):
         raise UsageError(f"--batches {text!r} is no list of 1 to {MOST_AT_ONCE}", "write 1,2,4,8")
     return tuple(sorted({int(word) for word in words}))
-
-
-def dollars(text: str | None) -> Nano | None:
-    """Raises UsageError for what is no amount of money."""
-    if text is None:
-        return None
-    try:
-        amount = nano(text.strip().removeprefix("$"))
-    except ValueError:
-        amount = -1
-    if not 0 <= amount <= _MOST:
-        raise UsageError(f"--hourly {text!r} is no amount of money", "give US dollars, such as 3.80")
-    return amount
 
 
 @contextmanager

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from imagegen.settings import Settings
     from imagegen.wiring import Project
 
-#: Dollars that no hour and no picture costs, in nanodollars; beyond it is a slip of the key.
-MOST = 10**18
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -59,6 +57,7 @@ def break_even(
     from imagegen.breakeven import Sides, own_gpu, volumes
     from imagegen.catalog.gpus import named
     from imagegen.cli import break_even_tables as tables
+    from imagegen.cli.amounts import dollars
     from imagegen.errors import UsageError
 
     said = [
@@ -68,8 +67,8 @@ def break_even(
         raise UsageError(f"{' and '.join(said)} each say what the API takes", "give one of them")
     if routes and not manifest:
         raise UsageError("--routes says how a manifest is routed", "name the manifest, or use --against MODEL")
-    hourly = _dollars("--gpu-price", gpu_price)
-    own = _dollars("--api-price", api_price)
+    hourly = dollars("--gpu-price", gpu_price, "3.80 or 0.04")
+    own = dollars("--api-price", api_price, "3.80 or 0.04")
     if manifest:
         project = look.opened(manifest, routes=routes, catalog=catalog)
         sides, book, today = _planned(project), project.catalog, project.context.today
@@ -96,22 +95,6 @@ def _usual(book: Catalog) -> Gpu:
 
     assert book.comparison, "our own data say what to compare with"
     return named(book.gpus, book.comparison.gpu)
-
-
-def _dollars(option: str, text: str | None) -> Nano | None:
-    """Raises UsageError for what is no amount of money."""
-    from imagegen.domain.money import nano
-    from imagegen.errors import UsageError
-
-    if text is None:
-        return None
-    try:
-        amount = nano(text.strip().removeprefix("$"))
-    except ValueError:
-        amount = -1
-    if not 0 <= amount <= MOST:
-        raise UsageError(f"{option} {text!r} is no amount of money", "give US dollars, such as 3.80 or 0.04")
-    return amount
 
 
 def _settings(extra: list[Path] | None) -> Settings:

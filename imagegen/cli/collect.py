@@ -36,17 +36,17 @@ def collect(
 ) -> int:
     """Find the errands, run them, and again when something more is over."""
     from imagegen.cli import say
-    from imagegen.cli.run import _heeded, _listen
+    from imagegen.cli.signals import heeded, listen
     from imagegen.collecting import errand_of, errands, gather
     from imagegen.errors import Exit, UsageError, worst
     from imagegen.settings import home_folder
 
     if output is not None and manifest is None:
         raise UsageError("--output says the folder of a manifest", "name the manifest too")
-    home, stop, asked = home_folder(), threading.Event(), _listen()
+    home, stop, asked = home_folder(), threading.Event(), listen()
 
     def signal() -> int | None:
-        return _heeded(asked, stop)
+        return heeded(asked, stop)
 
     found = [errand_of(home, manifest, output)] if manifest else errands(home, say.note)
     if not found:

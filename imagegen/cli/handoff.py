@@ -102,7 +102,7 @@ def _take(found: Prepared, plan: str | None, yes: bool, as_json: bool) -> int:
 
     from imagegen.cli import handoff_words as words
     from imagegen.cli.bug import report_bug
-    from imagegen.cli.run import _heeded, _listen
+    from imagegen.cli.signals import heeded, listen
     from imagegen.cli.watch import Json, Watcher
     from imagegen.errors import Exit, GuardError, worst
     from imagegen.handoff import work
@@ -115,8 +115,8 @@ def _take(found: Prepared, plan: str | None, yes: bool, as_json: bool) -> int:
             raise GuardError(words.question(found), "add --yes to go on without being asked")
         if not answer:
             raise GuardError("nothing was taken")
-    stop, heard = threading.Event(), _listen()
-    parts = parts_of(found.project, stop, lambda: _heeded(heard, stop))
+    stop, heard = threading.Event(), listen()
+    parts = parts_of(found.project, stop, lambda: heeded(heard, stop))
     try:
         summary = work.take(found, parts, watcher, _flags(found.asked), plan)
     finally:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imagegen.cli import lora_words as words
 from imagegen.cli import say
@@ -71,9 +69,10 @@ def train(asked: Asked, as_json: bool) -> int:
 
 
 def _carried_out(job: Job, teller: Watch, as_json: bool) -> int:
+    from imagegen.cli.signals import listen
     from imagegen.providers.local.training import job as jobs
 
-    heard = _listen()
+    heard = listen()
     try:
         done = jobs.train(job, teller, lambda: bool(heard))
     finally:
@@ -147,18 +146,3 @@ def _say_notes(prepared: Prepared, asked: Asked) -> None:
         )
     if prepared.weights is None:
         say.note(f"the weights are not on this machine: imagegen models pull {asked.model}")
-
-
-def _listen() -> list[int]:
-    """Signals land in the list; the second one ends the process at once, what was saved stays."""
-    heard: list[int] = []
-
-    def hear(number: int, _frame: Any) -> None:
-        heard.append(number)
-        if len(heard) > 1:
-            os._exit(128 + number)
-
-    if threading.current_thread() is threading.main_thread():
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, hear)
-    return heard

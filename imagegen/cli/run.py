@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -133,6 +131,7 @@ def carry_out(
     watcher: Watching | None = None,
 ) -> int:
     """Run `project` and tell of it, `watcher` where one is given; the exit code."""
+    from imagegen.cli.signals import heeded, listen
     from imagegen.cli.watch import Bar, Json, Watcher
     from imagegen.order import Order
     from imagegen.selection import shard_of
@@ -143,8 +142,8 @@ def carry_out(
     # waits for its commits. With the usual 5 ms a run of 64 workers makes a third fewer pictures (bench.throughput).
     sys.setswitchinterval(0.001)
     gc.freeze()  # what was imported stays: no need to look through it again and again
-    stop, asked = threading.Event(), _listen()
-    parts = parts_of(project, stop, lambda: _heeded(asked, stop))
+    stop, asked = threading.Event(), listen()
+    parts = parts_of(project, stop, lambda: heeded(asked, stop))
     order = Order(
         output=output,
         yes=said["yes"],
@@ -171,25 +170,3 @@ def carry_out(
 
         report_bug(watcher.bugs[0])
     return summary.exit_code
-
-
-def _listen() -> list[int]:
-    """Signals land in the list; the second one ends the process at once: what was sent is in the books."""
-    heard: list[int] = []
-
-    def hear(number: int, _frame: Any) -> None:
-        heard.append(number)
-        if len(heard) > 1:
-            os._exit(128 + number)
-
-    for each in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(each, hear)
-    return heard
-
-
-def _heeded(asked: list[int], stop: threading.Event) -> int | None:
-    if not asked:
-        return None
-    stop.set()
-    return signal.SIGINT if asked[0] == signal.SIGINT else signal.SIGTERM

@@ -83,11 +83,16 @@ def net_of(piece: Piece) -> str:
 
 def strength_of(piece: Piece) -> float:
     """The strength `piece` is made with; 1.0 for one from text alone."""
-    if piece.image is None:
+    return strength_with(piece.strength, image=piece.image is not None, mask=piece.mask is not None)
+
+
+def strength_with(said: float | None, *, image: bool, mask: bool) -> float:
+    """The strength of a picture that starts from an image and a mask, or not; `said` is its own, where it has one."""
+    if not image:
         return 1.0
-    if piece.strength is not None:
-        return piece.strength
-    return DEFAULT_STRENGTH if piece.mask is None else DEFAULT_INPAINT_STRENGTH
+    if said is not None:
+        return said
+    return DEFAULT_INPAINT_STRENGTH if mask else DEFAULT_STRENGTH
 
 
 def begins_at(steps: int, strength: float, *, flow: bool) -> int:

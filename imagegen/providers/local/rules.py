@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from imagegen.domain.given import Given
 from imagegen.domain.request import Request
 from imagegen.providers.local.families import FLOW_SCHEDULERS
-from imagegen.providers.local.piece import DEFAULT_INPAINT_STRENGTH, DEFAULT_STRENGTH, begins_at
+from imagegen.providers.local.piece import begins_at, strength_with
 
 #: Edges that are no multiple of this no model makes.
 _STEP = 8
@@ -39,11 +39,7 @@ def refusal(request: Request, given: Mapping[str, Given]) -> str | None:
 
 def strength_of(request: Request) -> float:
     """The strength that `request` is made with."""
-    if not request.images:
-        return 1.0
-    if request.strength is not None:
-        return request.strength
-    return DEFAULT_STRENGTH if request.mask is None else DEFAULT_INPAINT_STRENGTH
+    return strength_with(request.strength, image=bool(request.images), mask=request.mask is not None)
 
 
 def shared(request: Request) -> Hashable:

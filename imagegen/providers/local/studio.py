@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Pictures handed over at once where nobody says how many: on a GPU, which takes as many as fit; and on a CPU, where
 #: more are not made sooner.
 GPU_BATCH, CPU_BATCH = 16, 4
-#: What stands in Keys for the refiner of SDXL.
+#: What the refiner of SDXL is called where weights are looked for.
 REFINER = "sdxl-refiner"
 
 
